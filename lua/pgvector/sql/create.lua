@@ -90,6 +90,12 @@ function create.existing(run, things)
   return function(kind, name) return found[kind .. " " .. name] == true end
 end
 
+-- An index lives in the schema of its table.
+local function index_exists(run, index)
+  local name = identifiers.qualified(index.table.schema, index.name)
+  return create.existing(run, { { "index", name } })("index", name)
+end
+
 local function survey(run, checks, metadata, tables)
   local things = {}
   local function add(kind, objects)
@@ -166,6 +172,22 @@ function create.create_tables(metadata, bind, tables, checks)
       end
     end
   end)
+end
+
+--- Creates an index.
+function create.create_index(index, bind, checkfirst)
+  bind:_ddl_runner(function(run)
+    if checkfirst and index_exists(run, index) then return end
+    run(ddl.create_index(index))
+  end, { autocommit = index.concurrently })
+end
+
+--- Drops an index.
+function create.drop_index(index, bind, checkfirst)
+  bind:_ddl_runner(function(run)
+    if checkfirst and not index_exists(run, index) then return end
+    run(ddl.drop_index(index))
+  end, { autocommit = index.concurrently })
 end
 
 -- Cuts a drop order into groups that one DROP TABLE takes together: tables

@@ -2,12 +2,13 @@
 -- @module pgvector.sql.index
 
 local class = require "pgvector.class"
+local coerce = require "pgvector.sql.coerce"
 local constraints = require "pgvector.sql.constraints"
 local create = require "pgvector.sql.create"
-local element = require "pgvector.sql.element"
 local errors = require "pgvector.errors"
 local methods = require "pgvector.sql.index_methods"
 local naming = require "pgvector.sql.naming"
+local types = require "pgvector.types"
 
 --- After it belongs to a table, an index has
 --
@@ -65,7 +66,7 @@ local function init(name, elements, options, where)
   self.method = self.using and check_identifier(self.using, where .. " using") or "btree"
   self.ops, self.with = self.ops or {}, self.with or {}
   for _, opclass in pairs(self.ops) do
-    if type(opclass) ~= "string" or not opclass:find("^[%a_][%w_]*%.?[%w_]*$") then
+    if type(opclass) ~= "string" or not opclass:find("^[%a_][%w_]*%.?[%w_]*$") or opclass:find("%.$") then
       errors.raise("ArgumentError", "%s ops: '%s' is not an operator class", where, tostring(opclass))
     end
   end
@@ -80,7 +81,7 @@ end
 --- Makes an index: `Index("ix_items_title", "title", { unique=, using=, with=, ops=, where=, … })`.
 -- The name may be nil. An index over columns of a table belongs to it at once.
 function Index._new(name, ...)
-  if name ~= nil and type(name) ~= "string" and class.describe(name) ~= "FinalName" then
+  if name ~= nil and type(name) ~= "string" and not naming.is_final(name) then
     errors.raise("ArgumentError", "Index: the name goes first (nil leaves it to the naming convention), got %s",
       class.describe(name))
   end
@@ -135,3 +136,173 @@ function Index:_check_vector_options()
   end
   methods.check_storage(self.method, self.with, where)
 end
+
+-- The schema columns in an expression, in the order of their table; what a
+-- subquery contains is its own affair.
+local function columns_in(expression)
+  local found, seen = {}, {}
+  local function walk(x)
+    if type(x) ~= "table" or seen[x] then return end
+    seen[x] = true
+    if constraints.is_column(x) then
+      found[#found + 1] = x
+    elseif getmetatable(x) == nil or coerce.is_expression(x) then
+      for _, inner in pairs(x) do walk(inner) end
+    end
+  end
+  walk(expression)
+  table.sort(found, function(a, b) return a._ticket < b._ticket end)
+  return found
+end
+
+-- The table that the elements' columns belong to, if they tell.
+function Index:_find_table()
+  for _, argument in ipairs(self._arguments) do
+    for _, column in ipairs(columns_in(argument)) do
+      if column.table then return column.table end
+    end
+  end
+end
+
+-- What an element of `ops` may be called: its label or its column's names.
+local function names_of(element)
+  local names = {}
+  if element.__visit_name == "label" then names[1] = element.name end
+  for _, column in ipairs(columns_in(element)) do
+    names[#names + 1] = column.key
+    names[#names + 1] = column.name
+  end
+  return names
+end
+
+local function choose_opclasses(self)
+  local chosen, used = {}, {}
+  for i, element in ipairs(self.elements) do
+    for _, name in ipairs(names_of(element)) do
+      if self.ops[name] then chosen[i], used[name] = chosen[i] or self.ops[name], true end
+    end
+  end
+  for name in pairs(self.ops) do
+    if not used[name] then
+      local known = {}
+      for _, element in ipairs(self.elements) do
+        for _, candidate in ipairs(names_of(element)) do known[#known + 1] = candidate end
+      end
+      errors.raise("ArgumentError", "%s ops: the index has no element '%s'%s", self._where, tostring(name),
+        errors.did_you_mean(name, known))
+    end
+  end
+  return chosen
+end
+
+-- The type of what is indexed. SQL text tells it by a cast at its end.
+local function element_type(element)
+  if element.__visit_name ~= "text" then return element.type end
+  local name, dim = element.text:lower():match("::%s*([%a_]+)%s*%((%d+)%)[%s)]*$")
+  local indexable = { vector = types.VECTOR, halfvec = types.HALFVEC, sparsevec = types.SPARSEVEC, bit = types.BIT }
+  return indexable[name] and indexable[name](tonumber(dim)) or types.NULLTYPE
+end
+
+-- Chooses and checks the operator class of a vector index.
+local function settle_vector(self)
+  local type = element_type(self.elements[1])
+  local given = self.opclasses[1]
+  if given and self.metric and methods.metric_of(given) ~= self.metric then
+    errors.raise("ArgumentError", "%s: operator class %s does not measure '%s'", self._where, given, self.metric)
+  end
+  if type.family == "unknown" then
+    if not given then
+      errors.raise("ArgumentError", "%s: the type of the element is not known: cast it, or give its operator class as ops",
+        self._where)
+    end
+  else
+    methods.check_dimensions(self.method, type)
+    if given then
+      methods.check_operator_class(given, type)
+    elseif not (self.method == "ivfflat" and type.kind == "vector" and not self.metric and self._where == "Index") then
+      self.opclasses[1] = methods.operator_class(self.method, type, self.metric, self._where)
+    else
+      self.metric = "l2" -- the server's default operator class
+    end
+  end
+  self.metric = self.metric or methods.metric_of(given)
+end
+
+-- Resolves the elements in a table and joins it.
+function Index:_attach(tbl)
+  if self.table == tbl then return end
+  if self.table then
+    errors.raise("ArgumentError", "index '%s' already belongs to table '%s'", tostring(self.name), self.table.name)
+  end
+  self.elements, self._columns_named = {}, {}
+  for i, argument in ipairs(self._arguments) do
+    local element = argument
+    if type(argument) == "string" or constraints.is_column(argument) then
+      element = tbl:_resolve(argument, self._where)
+    end
+    self.elements[i] = element
+    for _, column in ipairs(columns_in(element)) do
+      self._columns_named[#self._columns_named + 1] = tbl:_resolve(column, self._where)
+    end
+  end
+  self.opclasses = choose_opclasses(self)
+  if methods.is_vector_method(self.method) then
+    settle_vector(self)
+  elseif self.metric then
+    errors.raise("ArgumentError", "%s: a metric is for hnsw and ivfflat, not for %s", self._where, self.method)
+  end
+  self.included = {}
+  for i, column in ipairs(self.include or {}) do self.included[i] = tbl:_resolve(column, self._where .. " include") end
+  self.table = tbl
+  if self._explicit_name == nil and #self._columns_named == 0 then
+    errors.raise("ArgumentError", "%s: an index over SQL text needs a name", self._where)
+  end
+  self.name = naming.name_of(self, tbl.metadata._convention)
+  tbl:_add_index(self)
+end
+
+function Index:_named_columns() return self._columns_named end
+function Index:_referred_name() return "" end
+function Index:_referred_column_names() return {} end
+
+-- Copies the index for another table.
+function Index:_copy()
+  local copy = {}
+  for key, value in pairs(self) do copy[key] = value end
+  copy.table, copy.elements, copy.opclasses, copy.name = nil, nil, nil, nil
+  return setmetatable(copy, Index)
+end
+
+local function require_table(self, what)
+  if not self.table then
+    errors.raise("InvalidRequestError", "%s: the index belongs to no table", what)
+  end
+end
+
+--- Creates the index. One that says `concurrently` needs a connection in
+-- autocommit.
+-- @tparam Engine|Connection bind
+-- @tparam[opt] table options `checkfirst = true`: do nothing if it exists
+function Index:create(bind, options)
+  options = errors.check_options(options, { checkfirst = true }, "Index:create")
+  require_table(self, "Index:create")
+  create.create_index(self, bind, options.checkfirst)
+end
+
+--- Drops the index.
+-- @tparam Engine|Connection bind
+-- @tparam[opt] table options `checkfirst = true`: do nothing if it does not exist
+function Index:drop(bind, options)
+  options = errors.check_options(options, { checkfirst = true }, "Index:drop")
+  require_table(self, "Index:drop")
+  create.drop_index(self, bind, options.checkfirst)
+end
+class.seal(Index)
+
+function Index:__tostring() return ("Index(%s)"):format(tostring(self.name)) end
+
+return {
+  Index = Index,
+  --- What `pg.*` gets.
+  exports = { Index = Index._new, HNSW = HNSW, IVFFlat = IVFFlat },
+}

@@ -88,6 +88,14 @@ function index_methods.metric_of(operator_class)
   return all_metrics[metric] and metric or nil
 end
 
+--- Checks an operator class that the user chose against the type.
+function index_methods.check_operator_class(operator_class, type)
+  local kind = index_methods.metric_of(operator_class) and operator_class:match("(%a+)_%a%w*_ops$")
+  if kind and kind ~= type.kind then
+    fail(("operator class \"%s\" does not accept data type %s"):format(operator_class, type.kind))
+  end
+end
+
 local function check_option(option, value)
   local name, least, most = option[1], option[2], option[3]
   if value == nil then return end

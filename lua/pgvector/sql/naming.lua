@@ -39,8 +39,10 @@ function naming.check(name, what)
   return name
 end
 
-local Final = {}
-Final.__index = Final
+local Final = { __name = "FinalName" }
+
+--- Was this made by `naming.final`?
+function naming.is_final(name) return getmetatable(name) == Final end
 
 --- Marks a name as final: no convention is applied to it (Alembic's `op.f`).
 -- @tparam string name
@@ -53,7 +55,7 @@ end
 -- @param name
 -- @tparam string what what the message calls it
 function naming.check_explicit(name, what)
-  if name ~= nil and getmetatable(name) ~= Final then naming.check(name, what) end
+  if name ~= nil and not naming.is_final(name) then naming.check(name, what) end
   return name
 end
 
@@ -125,7 +127,7 @@ end
 -- @treturn ?string nil leaves the name to the server
 function naming.name_of(item, convention)
   local explicit = item._explicit_name
-  if getmetatable(explicit) == Final then return explicit.text end
+  if naming.is_final(explicit) then return explicit.text end
   local template = convention[item._prefix]
   if not template then return explicit end
   local wants_explicit = template:find("%(constraint_name)s", 1, true) ~= nil
