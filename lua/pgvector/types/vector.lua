@@ -39,6 +39,9 @@ local function define(name, fields)
     return self:_with{ dim = math.floor(dim) }
   end
 
+  -- the type without dimensions
+  function C:_plain() return defined end
+
   function C:_literal(value) return literal.string(tostring(self:check(value))) end
 
   return defined
