@@ -88,6 +88,12 @@ local column_options = with_names(booleans, "default", "server_default", "onupda
 
 local tickets = 0
 
+-- The order of creation: models sort their attributes by it.
+function Column._take_ticket()
+  tickets = tickets + 1
+  return tickets
+end
+
 local function is_plain_table(x) return type(x) == "table" and getmetatable(x) == nil end
 
 -- Column{…}, Column(type, …, {…}) and Column("name", type, …, {…}) all become
@@ -125,7 +131,7 @@ local function take(self, position, value)
     end
     self.name = naming.check(value, "column name")
   elseif types.is_type(value) then
-    set_once(self, "type", types.instance(value), "types")
+    set_once(self, "type", value, "types")
   elseif class.is(value, constraints.ForeignKey) then
     self._foreign_keys[#self._foreign_keys + 1] = value
   elseif class.is(value, Identity) then
@@ -169,8 +175,7 @@ end
 function Column._new(...)
   local positional, count, options = arguments(...)
   errors.check_options(options, column_options, "Column")
-  tickets = tickets + 1
-  local self = setmetatable({ _ticket = tickets, _foreign_keys = {}, _checks = {} }, Column)
+  local self = setmetatable({ _ticket = Column._take_ticket(), _foreign_keys = {}, _checks = {}, foreign_keys = {} }, Column)
   for i = 1, count do take(self, i, positional[i]) end
   for option in pairs(booleans) do
     local value = options[option]
@@ -187,7 +192,7 @@ function Column._new(...)
   end
   take_identity(self, options)
   if options.name ~= nil then set_once(self, "name", naming.check(options.name, "column name"), "names") end
-  if options["as"] ~= nil and self.type then self.type = self.type{ as = options["as"] } end
+  if options.as ~= nil and self.type then self.type = self.type{ as = options.as } end
   self.key = options.key
   self.comment, self.info = options.comment, options.info or {}
   self.deferred_group, self.validate = options.deferred_group, options.validate
@@ -201,6 +206,7 @@ function Column:_check()
   if not self.type and #self._foreign_keys == 0 then
     errors.raise("ArgumentError", "%s: a type is missing", name)
   end
+  if not self.type then self.type, self._untyped = types.NULLTYPE, true end
   if self.computed and (self.default ~= nil or self.server_default ~= nil or self.identity) then
     errors.raise("ArgumentError", "%s: a computed column has no default and no identity", name)
   end
@@ -219,7 +225,7 @@ end
 function Column:_copy()
   local copy = setmetatable({}, Column)
   for field, value in pairs(self) do copy[field] = value end
-  copy.table = nil
+  copy.table, copy.foreign_keys = nil, {}
   copy._copied_from = self
   return copy
 end
@@ -246,7 +252,7 @@ end
 
 -- Does the server number this column by itself?
 function Column:_wants_identity()
-  return self.type ~= nil and self.type.family == "integer" and self.default == nil
+  return self.type.family == "integer" and self.default == nil
     and self.server_default == nil and self.identity == nil and not self.computed
     and not self.sequence and #self._foreign_keys == 0
 end

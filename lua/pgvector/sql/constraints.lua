@@ -323,6 +323,24 @@ function ForeignKeyConstraint:_find_referred_columns()
   return columns
 end
 
+-- One column's part of a foreign key, as `column.foreign_keys` lists it.
+local Link = class("ForeignKeyLink")
+
+--- The column referred to, or nil as long as its table is not defined.
+function Link:column()
+  local referred = self.constraint:_find_referred_columns()
+  return referred and referred[self.position]
+end
+class.seal(Link)
+
+-- Tells the columns of the foreign key about it.
+function ForeignKeyConstraint:_link_columns()
+  for i, column in ipairs(self.columns) do
+    local links = column.foreign_keys
+    links[#links + 1] = setmetatable({ constraint = self, position = i }, Link)
+  end
+end
+
 --- The columns referred to, in the order of `columns`. Raises if their table
 -- has not been defined.
 -- @treturn table sequence of columns

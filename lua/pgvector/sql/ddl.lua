@@ -4,13 +4,13 @@
 
 local class = require "pgvector.class"
 local errors = require "pgvector.errors"
-local executable = require "pgvector.sql.executable"
+local element = require "pgvector.sql.element"
 local naming = require "pgvector.sql.naming"
 
 local ddl = {}
 
-local DDLElement = class("DDLElement", executable.Executable)
-DDLElement._kind = "ddl"
+local DDLElement = class("DDLElement", element.ClauseElement)
+DDLElement._is_ddl = true
 class.seal(DDLElement)
 
 -- Defines one kind of statement. `object` is what it is about, the options

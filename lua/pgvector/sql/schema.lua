@@ -126,12 +126,19 @@ function Table._new(name, metadata, items, options)
     errors.raise("InvalidRequestError", "table '%s' is already defined in this metadata", self.key)
   end
   add_items(self, items)
-  self.c = selectable.namespace(self._column_list, ("table '%s'"):format(name))
+  self.c = selectable.namespace(self)
   metadata:_add(self)
   return self
 end
 
-function Table:_columns() return self._column_list end
+function Table:_describe() return ("table '%s'"):format(self.name) end
+
+-- The primary key and the other constraints, in the order in which they are written.
+function Table:_all_constraints()
+  local all = { self.primary_key }
+  for _, constraint in ipairs(self.constraints) do all[#all + 1] = constraint end
+  return all
+end
 
 -- Finds a column by what the user called it: attribute key, SQL name, or the
 -- column itself (for a mixin: the one it was copied from).
@@ -160,6 +167,7 @@ function Table:_add_constraint(constraint)
   self.constraints[#self.constraints + 1] = constraint
   if class.is(constraint, constraints.ForeignKeyConstraint) then
     self.foreign_keys[#self.foreign_keys + 1] = constraint
+    constraint:_link_columns()
   end
 end
 
