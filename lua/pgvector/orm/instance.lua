@@ -112,11 +112,11 @@ end
 -- Pairs of what is not deferred; NULL is left out as in any table.
 local function each(object)
   local state = rawget(object, STATE)
-  local columns, key_of, i = state.mapper.columns, state.mapper.key_of, 0
+  local columns, i = state.mapper.columns, 0
   return function()
     while i < #columns do
       i = i + 1
-      local key = key_of[columns[i]]
+      local key = columns[i].key
       if state.values[key] ~= nil or not columns[i].deferred then
         local value = object[key]
         if value ~= nil then return key, value end
@@ -196,7 +196,7 @@ end
 function instance.changes(state)
   local changes = {}
   for _, column in ipairs(state.mapper.columns) do
-    local key = state.mapper.key_of[column]
+    local key = column.key
     local before = state.original[key]
     if before == nil then before = state.snapshots[key] end
     local value = state.values[key]
@@ -213,7 +213,7 @@ end
 function instance.commit_values(object, state)
   state.original, state.snapshots, state.forced = {}, {}, nil
   for _, column in ipairs(state.mapper.columns) do
-    local key = state.mapper.key_of[column]
+    local key = column.key
     if type(state.values[key]) == "table" then instance.touch(object, state, key) end
   end
 end

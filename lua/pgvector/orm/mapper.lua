@@ -25,17 +25,17 @@ end
 --- Makes a mapper.
 -- @tparam table fields `model`, `table`, `registry`, `methods`, and
 --   `attributes`: sequence of `{ key, column or property }`
--- @treturn Mapper with `columns` and `properties` (sequences), `by_key`,
---   `key_of` (column → key) and `primary_key` (sequence of columns)
+-- @treturn Mapper with `columns` and `properties` (sequences), `by_key` and
+--   `primary_key` (sequence of columns); a column's `key` is its attribute's
 function Mapper._new(fields)
   local self = setmetatable(fields, Mapper)
-  self.columns, self.properties, self.by_key, self.key_of = {}, {}, {}, {}
+  self.columns, self.properties, self.by_key = {}, {}, {}
+  self._statements = {} -- compiled INSERTs, UPDATEs and DELETEs by shape
   for _, attribute in ipairs(fields.attributes) do
     local key, value = attribute[1], attribute[2]
     self.by_key[key] = value
     if constraints.is_column(value) then
       self.columns[#self.columns + 1] = value
-      self.key_of[value] = key
     else
       self.properties[#self.properties + 1] = value
     end

@@ -3,6 +3,7 @@
 -- @module pgvector.sql.ddl
 
 local class = require "pgvector.class"
+local coerce = require "pgvector.sql.coerce"
 local errors = require "pgvector.errors"
 local element = require "pgvector.sql.element"
 local naming = require "pgvector.sql.naming"
@@ -10,7 +11,7 @@ local naming = require "pgvector.sql.naming"
 local ddl = {}
 
 local DDLElement = class("DDLElement", element.ClauseElement)
-DDLElement._is_ddl = true
+DDLElement._kind = "ddl"
 class.seal(DDLElement)
 
 -- Defines one kind of statement. `object` is what it is about, the options
@@ -28,15 +29,26 @@ local function define(name, options_known)
   end
 end
 
+-- A table or a model.
+local function as_table(x, where)
+  local tbl = coerce.try_from(x)
+  if tbl and tbl.__visit_name == "table" then return tbl end
+  errors.raise("ArgumentError", "%s: expected a table or a model, got %s", where, coerce.describe(x))
+end
+
+local create_table = define("create_table", { "if_not_exists", "without" })
+
 --- CREATE TABLE. `without`: a set of foreign keys to leave out.
-ddl.create_table = define("create_table", { "if_not_exists", "without" })
+function ddl.create_table(tbl, options) return create_table(as_table(tbl, "CreateTable"), options) end
 
 local drop_tables = define("drop_table", { "if_exists", "cascade" })
 
 --- DROP TABLE, of one table or of a sequence of them.
 function ddl.drop_table(tables, options)
-  if getmetatable(tables) then tables = { tables } end
-  return drop_tables(tables, options)
+  if coerce.try_from(tables) then tables = { tables } end
+  local list = {}
+  for i, tbl in ipairs(tables) do list[i] = as_table(tbl, "DropTable") end
+  return drop_tables(list, options)
 end
 
 local create_index = define("create_index", { "if_not_exists", "concurrently" })
@@ -56,6 +68,9 @@ ddl.create_index = with_own_choice(create_index)
 
 --- DROP INDEX.
 ddl.drop_index = with_own_choice(drop_index)
+
+--- A column as CREATE TABLE has it: a part of statements that add one.
+ddl.column_definition = define("column_definition", {})
 
 --- ALTER TABLE … ADD CONSTRAINT.
 ddl.add_constraint = define("add_constraint", {})

@@ -2,12 +2,12 @@
 -- @module pgvector.sql.index
 
 local class = require "pgvector.class"
-local coerce = require "pgvector.sql.coerce"
 local constraints = require "pgvector.sql.constraints"
 local create = require "pgvector.sql.create"
 local errors = require "pgvector.errors"
 local methods = require "pgvector.sql.index_methods"
 local naming = require "pgvector.sql.naming"
+local traverse = require "pgvector.sql.traverse"
 local types = require "pgvector.types"
 
 --- After it belongs to a table, an index has
@@ -137,20 +137,17 @@ function Index:_check_vector_options()
   methods.check_storage(self.method, self.with, where)
 end
 
--- The schema columns in an expression, in the order of their table; what a
+-- The schema columns in an element, in the order of their table; what a
 -- subquery contains is its own affair.
-local function columns_in(expression)
+local function columns_in(element)
   local found, seen = {}, {}
-  local function walk(x)
-    if type(x) ~= "table" or seen[x] then return end
-    seen[x] = true
-    if constraints.is_column(x) then
-      found[#found + 1] = x
-    elseif getmetatable(x) == nil or coerce.is_expression(x) then
-      for _, inner in pairs(x) do walk(inner) end
+  if type(element) ~= "table" then return found end
+  traverse.walk(element, function(node)
+    if constraints.is_column(node) and not seen[node] then
+      seen[node] = true
+      found[#found + 1] = node
     end
-  end
-  walk(expression)
+  end)
   table.sort(found, function(a, b) return a._ticket < b._ticket end)
   return found
 end
@@ -195,10 +192,12 @@ local function choose_opclasses(self)
   return chosen
 end
 
+local is_text = { text = true, literal_column = true }
+
 -- The type of what is indexed. SQL text tells it by a cast at its end.
 local function element_type(element)
-  if element.__visit_name ~= "text" then return element.type end
-  local name, dim = element.text:lower():match("::%s*([%a_]+)%s*%((%d+)%)[%s)]*$")
+  if not is_text[element.__visit_name] then return element.type end
+  local name, dim = tostring(element):lower():match("::%s*([%a_]+)%s*%((%d+)%)[%s)]*$")
   local indexable = { vector = types.VECTOR, halfvec = types.HALFVEC, sparsevec = types.SPARSEVEC, bit = types.BIT }
   return indexable[name] and indexable[name](tonumber(dim)) or types.NULLTYPE
 end
