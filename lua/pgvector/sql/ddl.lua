@@ -4,9 +4,12 @@
 
 local class = require "pgvector.class"
 local coerce = require "pgvector.sql.coerce"
+local compiler = require "pgvector.sql.compiler"
 local errors = require "pgvector.errors"
 local element = require "pgvector.sql.element"
 local naming = require "pgvector.sql.naming"
+
+compiler.register(require "pgvector.sql.compiler.ddl")
 
 local ddl = {}
 

@@ -215,7 +215,6 @@ local function settle_vector(self)
         self._where)
     end
   else
-    methods.check_dimensions(self.method, type)
     if given then
       methods.check_operator_class(given, type)
     elseif not (self.method == "ivfflat" and type.kind == "vector" and not self.metric and self._where == "Index") then
@@ -223,6 +222,7 @@ local function settle_vector(self)
     else
       self.metric = "l2" -- the server's default operator class
     end
+    methods.check_dimensions(self.method, type)
   end
   self.metric = self.metric or methods.metric_of(given)
 end

@@ -131,8 +131,10 @@ local function advice(type)
   end
 end
 
---- Checks that a type's dimensions can be indexed.
+--- Checks that a type's dimensions can be indexed; a type that only another
+-- extension's operator class can index has none to check.
 function index_methods.check_dimensions(method, type)
+  if not methods[method].metrics[type.kind] then return end
   local most = methods[method].dimensions[type.kind]
   if type.kind ~= "bit" and not type.dim then
     fail("column does not have dimensions",
