@@ -11,7 +11,8 @@ BUILD = build
 SETUP = tools/setup
 BUSTED = busted
 SPEC = spec
-V = # V=1 shows the compiler's command lines
+# V=1 shows the compiler's command lines
+V =
 # queries of `make demo`, and the text it searches
 QUERY =
 DEMO_INPUT =
@@ -35,7 +36,7 @@ run = env -u LUA_PATH_5_4 -u LUA_CPATH_5_4 -u LUA_INIT \
 
 # ---- the core ----
 
-Q = $(if $(strip $(V)),,@)
+Q = $(if $(V),,@)
 
 SOURCES := $(wildcard csrc/*.c)
 WARNINGS = -Wall -Wextra
