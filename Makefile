@@ -181,7 +181,7 @@ bench:
 ## docs: the reference, as HTML, in build/docs
 .PHONY: docs
 docs:
-	ldoc --quiet --config docs/config.ld --dir build/docs .
+	cd docs && ldoc --quiet --fatalwarnings --dir ../build/docs .
 
 ## rock: build and install the rock into a temporary tree, and load it
 .PHONY: rock

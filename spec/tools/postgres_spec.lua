@@ -4,7 +4,8 @@ local db = require "spec.support.db"
 
 -- Runs shell code; returns what it printed on both channels, and its exit code.
 local function sh(code, ...)
-  local pipe = assert(io.popen("( unset PGVECTOR_URL; " .. code:format(...) .. " ) 2>&1; echo \"exit $?\""))
+  local command = "( unset PGVECTOR_URL; " .. code:format(...) .. " ) 2>&1"
+  local pipe = assert(io.popen(command .. "; echo \"exit $?\""))
   local output = pipe:read("*a")
   pipe:close()
   local text, exit = output:match("^(.*)exit (%d+)\n$")
@@ -40,7 +41,8 @@ describe("tools/postgres #programs", function()
   before_each(function() succeeds("%s/tools/postgres start", one) end)
 
   teardown(function()
-    sh("for c in %s/*/ %s/long/*/; do \"$c\"tools/postgres remove; done; rm -rf %s", scratch, scratch, scratch)
+    sh("for c in %s/*/ %s/long/*/; do \"$c\"tools/postgres remove; done", scratch, scratch)
+    sh("rm -rf %s", scratch)
   end)
 
   it("starts a server with pgvector in it, once", function()
