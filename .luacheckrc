@@ -4,5 +4,5 @@ codes = true
 cache = false
 exclude_files = { "build", ".pg" }
 
-files["spec"] = { std = "min+busted" }
+files["spec"] = { std = "min+busted", max_line_length = 130 } -- tables of cases
 files["docs/config.ld"] = { std = "min+ldoc" }

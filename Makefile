@@ -11,7 +11,8 @@ BUILD = build
 SETUP = tools/setup
 BUSTED = busted
 SPEC = spec
-V = # V=1 shows the compiler's command lines
+# V=1 shows the compiler's command lines
+V =
 # queries of `make demo`, and the text it searches
 QUERY =
 DEMO_INPUT =
@@ -35,7 +36,7 @@ run = env -u LUA_PATH_5_4 -u LUA_CPATH_5_4 -u LUA_INIT \
 
 # ---- the core ----
 
-Q = $(if $(strip $(V)),,@)
+Q = $(if $(V),,@)
 
 SOURCES := $(wildcard csrc/*.c)
 WARNINGS = -Wall -Wextra
@@ -155,7 +156,6 @@ asan:
 	  LD_PRELOAD="$$($(CC) -print-file-name=libasan.so) \
 	  $$($(CC) -print-file-name=libubsan.so)" \
 	  ASAN_OPTIONS=abort_on_error=0:exitcode=99 \
-	  LSAN_OPTIONS=suppressions=tools/lsan.supp:print_suppressions=0 \
 	  UBSAN_OPTIONS=print_stacktrace=1 \
 	  lua5.4 "$$(command -v $(BUSTED))" --ignore-lua --exclude-tags=programs \
 	  $(BUSTEDFLAGS) $(SPEC)
@@ -180,7 +180,7 @@ bench:
 ## docs: the reference, as HTML, in build/docs
 .PHONY: docs
 docs:
-	ldoc --quiet --config docs/config.ld --dir build/docs .
+	cd docs && ldoc --quiet --fatalwarnings --dir ../build/docs .
 
 ## rock: build and install the rock into a temporary tree, and load it
 .PHONY: rock
