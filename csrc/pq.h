@@ -71,6 +71,7 @@ typedef struct pgv_field {
   Oid oid, elem_oid;
   int dim;
   char array, convert, unnamed;
+  char text_only; /* of kind text, but its binary form is something else */
 } pgv_field;
 
 /* ---- shape.c: encoders and decoders ---- */
@@ -93,8 +94,9 @@ typedef struct pgv_shape {
 
 pgv_shape *pgv_check_encoder(lua_State *L, int idx);
 pgv_shape *pgv_check_decoder(lua_State *L, int idx);
-/* [-0, +1, e] makes a shape from a sequence of specifications at idx */
-pgv_shape *pgv_shape_new(lua_State *L, int idx, const char *tname);
+/* [-0, +1, e] makes a shape from a sequence of specifications at idx; at
+** `oids`, unless that is 0, is a table of the extension's OIDs by type name */
+pgv_shape *pgv_shape_new(lua_State *L, int idx, int oids, const char *tname);
 /* [-1, +1, e] runs the convert function of field i over the top value;
 ** `anchor` is the stack index of the shape's table */
 void pgv_convert(lua_State *L, int anchor, int i);
@@ -120,6 +122,8 @@ int pgv_isnull(lua_State *L, int idx);
 /* [-0, +0, e] appends the binary or text form of a field's value */
 void pgv_field_send(lua_State *L, int idx, const pgv_field *f, pgv_buf *b);
 void pgv_field_print(lua_State *L, int idx, const pgv_field *f, pgv_buf *b);
+/* [-0, +0, -] has the field a binary form? */
+int pgv_field_has_binary(const pgv_field *f);
 /* [-0, +0, e] raises if the database has not got the extension's type */
 void pgv_check_extension(lua_State *L, const pgv_kind *k, Oid oid);
 /* [-0, +0, m] escapes what was appended after `start` with backslashes;
@@ -213,5 +217,6 @@ void pgv_open_conn(lua_State *L);
 void pgv_open_shape(lua_State *L);
 void pgv_open_result(lua_State *L);
 void pgv_open_copy(lua_State *L);
+void pgv_open_codec(lua_State *L);
 
 #endif

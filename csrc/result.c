@@ -184,6 +184,23 @@ static int result_cmd_tuples(lua_State *L) {
   return 1;
 }
 
+/* a string that is the same for results of the same shape: what a decoder
+** depends on */
+static int result_signature(lua_State *L) {
+  const PGresult *r = pgv_check_result(L, 1);
+  int i, n = PQnfields(r);
+  luaL_Buffer b;
+  luaL_buffinit(L, &b);
+  for (i = 0; i < n; i++) {
+    char oid[4];
+    pgv_put32(oid, PQftype(r, i));
+    luaL_addlstring(&b, oid, sizeof oid);
+    luaL_addlstring(&b, PQfname(r, i), strlen(PQfname(r, i)) + 1);
+  }
+  luaL_pushresult(&b);
+  return 1;
+}
+
 static int result_nparams(lua_State *L) {
   lua_pushinteger(L, PQnparams(pgv_check_result(L, 1)));
   return 1;
@@ -401,6 +418,7 @@ static const luaL_Reg result_methods[] = {
   {"oids", result_oids},
   {"formats", result_formats},
   {"mods", result_mods},
+  {"signature", result_signature},
   {"table_oid", result_table_oid},
   {"cmd_status", result_cmd_status},
   {"cmd_tuples", result_cmd_tuples},
