@@ -149,6 +149,29 @@ void pgv_field_read(lua_State *L, const char *p, size_t n, int format,
 /* [-0, +0, e] */
 PGV_NORETURN void pgv_malformed(lua_State *L, const char *type);
 
+/*
+** rows.c: rows of values that come from a result or from COPY. They are built
+** in a protected call whose stack begins like this; from PGV_ROWS_OUT + 1 are
+** the names, once pgv_rows_begin was called.
+*/
+enum { PGV_ROWS_JOB = 1, PGV_ROWS_ANCHOR, PGV_ROWS_OUT };
+
+typedef struct pgv_rows {
+  pgv_place at; /* at.shape is the decoder */
+  const void *from;
+  /* the length of a value, -1 for NULL */
+  int (*cell)(const void *from, int row, int col, const char **p,
+              int *format);
+  int mapping; /* rows have names only */
+} pgv_rows;
+
+/* [-0, +?, e] once PGV_ROWS_OUT is on the top */
+void pgv_rows_begin(lua_State *L, const pgv_rows *rows);
+/* [-0, +1|0, e] 1 and the value, or 0 and nothing for NULL */
+int pgv_push_cell(lua_State *L, pgv_rows *rows, int row, int col);
+/* [-0, +1, e] */
+void pgv_push_row(lua_State *L, pgv_rows *rows, int row);
+
 /* decode_array.c */
 void pgv_array_recv(lua_State *L, const char *p, size_t n,
                     const pgv_kind *k);
@@ -217,6 +240,7 @@ void pgv_open_conn(lua_State *L);
 void pgv_open_shape(lua_State *L);
 void pgv_open_result(lua_State *L);
 void pgv_open_copy(lua_State *L);
+void pgv_open_copy_reader(lua_State *L);
 void pgv_open_codec(lua_State *L);
 
 #endif
