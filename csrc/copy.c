@@ -118,7 +118,7 @@ static void row_begin(lua_State *L, job *j, int n) {
   if (n != c->shape->n)
     pgv_argerror(L, "expected %d values, got %d", c->shape->n, n);
   if (c->text) return;
-  pgv_put16(pgv_buf_room(L, &c->b, 2), (unsigned)n);
+  pgv_put16(pgv_buf_room(L, &c->b, 2), (uint16_t)n);
   c->b.n += 2;
 }
 

@@ -52,12 +52,8 @@ void pgv_int_parse(lua_State *L, const char *p, size_t n) {
 /* ---- floats ---- */
 
 void pgv_float4_recv(lua_State *L, const char *p, size_t n) {
-  float v;
-  uint32_t u;
   check_size(L, n, 4, "real");
-  u = pgv_get32(p);
-  memcpy(&v, &u, 4);
-  lua_pushnumber(L, v);
+  lua_pushnumber(L, pgv_bits_float(pgv_get32(p)));
 }
 
 void pgv_float4_parse(lua_State *L, const char *p, size_t n) {

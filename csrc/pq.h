@@ -8,37 +8,12 @@
 #include <libpq-fe.h>
 #include <sys/types.h>
 
+#include "bytes.h"
 #include "pgv.h"
 
 #ifndef LIBPQ_HAS_PIPELINING
 #error "libpq 14 or later is needed"
 #endif
-
-/* ---- network byte order ---- */
-
-static inline void pgv_put16(char *p, unsigned v) {
-  p[0] = (char)(v >> 8), p[1] = (char)v;
-}
-
-static inline void pgv_put32(char *p, uint32_t v) {
-  pgv_put16(p, v >> 16), pgv_put16(p + 2, v & 0xffff);
-}
-
-static inline void pgv_put64(char *p, uint64_t v) {
-  pgv_put32(p, (uint32_t)(v >> 32)), pgv_put32(p + 4, (uint32_t)v);
-}
-
-static inline unsigned pgv_get16(const char *p) {
-  return (unsigned)(unsigned char)p[0] << 8 | (unsigned char)p[1];
-}
-
-static inline uint32_t pgv_get32(const char *p) {
-  return (uint32_t)pgv_get16(p) << 16 | pgv_get16(p + 2);
-}
-
-static inline uint64_t pgv_get64(const char *p) {
-  return (uint64_t)pgv_get32(p) << 32 | pgv_get32(p + 4);
-}
 
 /* ---- kind.c: what a value is on both sides ---- */
 
