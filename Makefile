@@ -143,7 +143,8 @@ check-c:
 	done
 	clang-tidy --quiet $(SOURCES) -- $(CORE_CFLAGS) $(call lua_cflags,5.4) \
 	  $(pq_cflags)
-	cppcheck --quiet --error-exitcode=1 --std=c99 \
+	cppcheck --quiet --error-exitcode=1 --std=c99 -D__GNUC__ \
+	  -DLUA_VERSION_NUM=504 -DLIBPQ_HAS_PIPELINING \
 	  --enable=warning,performance,portability $(CPPCHECK_MISTAKES) csrc
 
 .PHONY: check-shell
