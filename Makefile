@@ -17,6 +17,8 @@ V =
 QUERY =
 DEMO_INPUT =
 
+comma = ,
+
 # ---- from LUA to interpreters and to the versions of the C API ("ABI") ----
 
 interpreter = $(if $(filter 5.%,$(1)),lua$(1),$(1))
@@ -151,28 +153,35 @@ check-c:
 check-shell:
 	shellcheck $$(grep -l '^#!/bin/.*sh' tools/* .ci/run)
 
-## asan: the specs on a core built with address and undefined sanitizers
+# The specs run in this very process; what a spec starts as a program of its
+# own would be watched too, so those stay out.
+in_process = lua5.4 $(1) "$$(command -v $(BUSTED))" --ignore-lua \
+  --exclude-tags=programs $(BUSTEDFLAGS)
+
+# the specs of what is written in C
+CORE_SPEC := $(wildcard spec/core spec/values)
+
+## asan: the specs under the address and undefined behaviour sanitizers
+# and those of the core once more with a collector that never rests.
+asan_env = PGVECTOR_BUILD=build/asan \
+  LD_PRELOAD="$$($(CC) -print-file-name=libasan.so) \
+  $$($(CC) -print-file-name=libubsan.so)" \
+  ASAN_OPTIONS=exitcode=99 UBSAN_OPTIONS=print_stacktrace=1
 .PHONY: asan
 asan:
 	@$(MAKE) --no-print-directory ready LUA=5.4 BUILD=build/asan \
 	  CFLAGS="-O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all \
 	  -fsanitize=address,undefined"
-	PGVECTOR_BUILD=build/asan \
-	  LD_PRELOAD="$$($(CC) -print-file-name=libasan.so) \
-	  $$($(CC) -print-file-name=libubsan.so)" \
-	  ASAN_OPTIONS=abort_on_error=0:exitcode=99 \
-	  UBSAN_OPTIONS=print_stacktrace=1 \
-	  lua5.4 "$$(command -v $(BUSTED))" --ignore-lua --exclude-tags=programs \
-	  $(BUSTEDFLAGS) $(SPEC)
+	$(asan_env) $(call in_process) $(SPEC)
+	$(asan_env) $(call in_process,-e 'collectgarbage("setpause"$(comma) 1)') \
+	  $(CORE_SPEC)
 
-## valgrind: the specs of the C core under valgrind
-VALGRIND_SPEC := $(wildcard spec/core spec/values)
+## valgrind: the specs of the core under valgrind
 .PHONY: valgrind
 valgrind: ready
 	valgrind --quiet --error-exitcode=99 --leak-check=full \
 	  --errors-for-leak-kinds=definite --show-leak-kinds=definite \
-	  lua5.4 "$$(command -v $(BUSTED))" --ignore-lua --exclude-tags=programs \
-	  $(BUSTEDFLAGS) $(VALGRIND_SPEC)
+	  $(call in_process) $(CORE_SPEC)
 
 ## bench: the measurements in bench/
 .PHONY: bench
