@@ -108,13 +108,13 @@ test: ready
 	done; \
 	[ -z "$$failed" ] || { echo "specs failed on$$failed" >&2; exit 1; }
 
-.PHONY: tools
-tools:
+.PHONY: setup
+setup:
 	@$(SETUP) dev
 
 # everything installed, built, and a server running
 .PHONY: ready
-ready: tools
+ready: setup
 	@$(MAKE) --no-print-directory build
 	@tools/postgres start
 
@@ -124,7 +124,7 @@ check: check-lua check-c check-shell rock
 
 # The library's files must parse on the oldest Lua.
 .PHONY: check-lua
-check-lua: tools
+check-lua: setup
 	luacheck -q .
 	find lua -name '*.lua' -exec luac5.1 -p {} +
 	$(BUSTED) spec/layers_spec.lua
@@ -140,7 +140,7 @@ STRICT = -Wall -Wextra -Werror -pedantic -Waggregate-return -Wcast-align \
 CPPCHECK_MISTAKES = --suppress=incorrectLogicOperator --suppress=ctuuninitvar
 
 .PHONY: check-c
-check-c: tools
+check-c: setup
 	@for compiler in gcc clang; do \
 	  echo "== warnings of $$compiler"; \
 	  $(MAKE) --no-print-directory -s build CC=$$compiler \
@@ -153,7 +153,7 @@ check-c: tools
 	  --enable=warning,performance,portability $(CPPCHECK_MISTAKES) csrc
 
 .PHONY: check-shell
-check-shell: tools
+check-shell: setup
 	shellcheck $$(grep -l '^#!/bin/.*sh' tools/* .ci/run)
 
 # The specs run in this very process; what a spec starts as a program of its
@@ -196,12 +196,12 @@ bench:
 
 ## docs: the reference, as HTML, in build/docs
 .PHONY: docs
-docs: tools
+docs: setup
 	cd docs && ldoc --quiet --fatalwarnings --dir ../build/docs .
 
 ## rock: build and install the rock into a temporary tree, and load it
 .PHONY: rock
-rock: tools
+rock: setup
 	tools/rock
 
 ## install: Lua files, core and command: make install PREFIX=… LUA=… DESTDIR=…
