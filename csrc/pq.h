@@ -212,7 +212,6 @@ extern const luaL_Reg pgv_query_methods[], pgv_params_methods[],
 
 /* [-0, +0, m] each adds its functions to the module table on the top */
 void pgv_open_conn(lua_State *L);
-void pgv_open_conninfo(lua_State *L);
 void pgv_open_shape(lua_State *L);
 void pgv_open_result(lua_State *L);
 void pgv_open_copy(lua_State *L);

@@ -146,24 +146,6 @@ static lua_Integer get_param_oid(const PGresult *r, int i) {
   return (lua_Integer)PQparamtype(r, i);
 }
 
-/* one string for what a decoder depends on: types, formats and names */
-static int result_signature(lua_State *L) {
-  const PGresult *r = pgv_check_result(L, 1);
-  pgv_buf *b = pgv_buf_new(L);
-  int i, n = PQnfields(r);
-  for (i = 0; i < n; i++) {
-    const char *name = PQfname(r, i);
-    char *p = pgv_buf_room(L, b, 5);
-    pgv_put32(p, (uint32_t)PQftype(r, i));
-    p[4] = (char)PQfformat(r, i);
-    b->n += 5;
-    pgv_buf_add(L, b, name, strlen(name) + 1);
-  }
-  lua_pushlstring(L, n > 0 ? b->p : "", b->n);
-  pgv_buf_free(b);
-  return 1;
-}
-
 static int result_oids(lua_State *L) {
   const PGresult *r = pgv_check_result(L, 1);
   return push_numbers(L, r, PQnfields(r), get_oid);
@@ -404,7 +386,6 @@ static const luaL_Reg result_methods[] = {
   {"oids", result_oids},
   {"formats", result_formats},
   {"mods", result_mods},
-  {"signature", result_signature},
   {"table_oid", result_table_oid},
   {"cmd_status", result_cmd_status},
   {"cmd_tuples", result_cmd_tuples},
