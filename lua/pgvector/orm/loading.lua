@@ -229,7 +229,7 @@ end
 function loading.attribute(session, state, key)
   local asked = state.mapper.by_key[key]
   return read(session, state, missing(state, function(column)
-    if column == asked then return true end
+    if rawequal(column, asked) then return true end
     if asked.deferred then
       return asked.deferred_group ~= nil and column.deferred and column.deferred_group == asked.deferred_group
     end

@@ -11,10 +11,11 @@ local coerce = require "pgvector.sql.coerce"
 local compat = require "pgvector.compat"
 local compiler = require "pgvector.sql.compiler"
 local core = require "pgvector.core"
-local dml = require "pgvector.sql.dml"
 local errors = require "pgvector.errors"
+local insert = require "pgvector.sql.insert".insert
 local operators = require "pgvector.sql.operators"
 local types = require "pgvector.types"
+local update = require "pgvector.sql.update"
 
 local persistence = {}
 
@@ -146,17 +147,17 @@ local function returning(stmt, plan)
 end
 
 local function build_insert(mapper, plan)
-  local stmt = dml.insert(mapper.table)
+  local stmt = insert(mapper.table)
   if #plan.sent > 0 then stmt = stmt:values(value_map(plan)) end
   return returning(stmt, plan)
 end
 
 local function build_update(mapper, plan)
-  return returning(dml.update(mapper.table):where(persistence.identity_condition(mapper)):values(value_map(plan)), plan)
+  return returning(update.update(mapper.table):where(persistence.identity_condition(mapper)):values(value_map(plan)), plan)
 end
 
 local function build_delete(mapper)
-  return dml.delete(mapper.table):where(persistence.identity_condition(mapper))
+  return update.delete(mapper.table):where(persistence.identity_condition(mapper))
 end
 
 -- The values of one execution, in the order of the parameters.
