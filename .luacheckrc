@@ -1,0 +1,8 @@
+std = "min" -- what Lua 5.1 to 5.4 and LuaJIT have in common
+max_line_length = 110
+codes = true
+cache = false
+exclude_files = { "build", ".pg" }
+
+files["spec"] = { std = "min+busted", max_line_length = 130 } -- tables of cases
+files["docs/config.ld"] = { std = "min+ldoc" }

@@ -1,0 +1,59 @@
+--- COPY FROM STDIN, a buffer at a time.
+-- @module pgvector.driver.copy
+
+local execute = require "pgvector.driver.execute"
+
+local copy = {}
+
+--- Starts a COPY … FROM STDIN; afterwards only put and finish may be called.
+-- @tparam Link link idle
+-- @tparam string sql
+-- @raise the server's error; the link is then idle again
+function copy.start_in(link, sql, deadline)
+  link:_check_idle()
+  local ok, err = link.pg:send_query(sql)
+  if not ok then link:_lost(err) end
+  link:_flush(deadline)
+  local result = link:_next_result(deadline)
+  if result:status() ~= "copy_in" then
+    while link:_next_result(deadline) do end -- there is nothing behind an error
+    execute.raise(link, result)
+  end
+  result:clear()
+  link.mode = "COPY"
+end
+
+-- Repeats a step that may answer "would block".
+local function until_taken(link, step, deadline)
+  while true do
+    local taken, err = step()
+    if taken then return end
+    if taken == nil then link:_lost(err) end
+    local ready = link:_wait("rw", deadline)
+    if ready ~= "w" then
+      local ok, consume_error = link.pg:consume_input()
+      if not ok then link:_lost(consume_error) end
+    end
+  end
+end
+
+--- Sends what is in the buffer and waits until the socket has taken it, so that
+-- memory stays bounded however fast rows are written.
+-- @param buffer core copy buffer; empty afterwards
+function copy.put(link, buffer, deadline)
+  until_taken(link, function() return link.pg:put_copy(buffer) end, deadline)
+  link:_flush(deadline)
+end
+
+--- Ends the COPY.
+-- @tparam ?string failure makes the server throw away what came; the error that
+--   it reports for that is the caller's to expect
+-- @treturn result the server's answer
+-- @raise the server's error
+function copy.finish_in(link, failure, deadline)
+  until_taken(link, function() return link.pg:put_copy_end(failure) end, deadline)
+  link.mode = false
+  return execute.collect(link, deadline)
+end
+
+return copy

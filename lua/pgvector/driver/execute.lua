@@ -1,0 +1,124 @@
+--- Running one statement and collecting what it returns.
+-- @module pgvector.driver.execute
+
+local errors = require "pgvector.errors"
+
+local execute = {}
+
+--- Turns a failed result into an error object and raises it.
+-- @tparam Link link
+-- @param result a core result in an error status
+function execute.raise(link, result)
+  local fields = result:error()
+  result:clear()
+  local err = errors.from_server(fields)
+  if link.pg:status() == "bad" then
+    link.broken = true
+    err.is_disconnect = true
+  end
+  link:_raise(err)
+end
+
+local failed = { fatal_error = true, bad_response = true, pipeline_aborted = true }
+local copying = { copy_in = true, copy_out = true, copy_both = true }
+
+-- A COPY that came as an ordinary statement has nobody to feed or to read it:
+-- it is brought to its end, and the caller gets an error that says what to use.
+local function refuse_copy(link, status, deadline)
+  local pg = link.pg
+  if status == "copy_in" then
+    pg:put_copy_end("not started by copy_in")
+    link:_flush(deadline)
+    return errors.new("InterfaceError", "COPY FROM STDIN needs conn:copy_in")
+  end
+  while true do
+    local data, err = pg:get_copy()
+    if err then link:_lost(err) end
+    if data == nil then break end
+    if data == false then
+      link:_wait("r", deadline)
+      local ok, consume_error = pg:consume_input()
+      if not ok then link:_lost(consume_error) end
+    end
+  end
+  return errors.new("InterfaceError", "COPY TO STDOUT needs conn:copy_out")
+end
+
+--- Collects the results of what was sent, to the end. The last one counts, as
+-- in a script of several statements; the first error does.
+-- @treturn result a core result
+-- @raise the server's error, once the connection is ready for the next command
+function execute.collect(link, deadline)
+  link:_flush(deadline)
+  local last, failure, misuse
+  while true do
+    local result = link:_next_result(deadline)
+    if not result then break end
+    local status = result:status()
+    if failed[status] then
+      if failure then result:clear() else failure = result end
+    elseif copying[status] then
+      result:clear()
+      misuse = misuse or refuse_copy(link, status, deadline)
+    else
+      if last then last:clear() end
+      last = result
+    end
+  end
+  link:_drain_notices()
+  if misuse or failure then
+    if last then last:clear() end
+    if not misuse then execute.raise(link, failure) end
+    if failure then failure:clear() end
+    link:_raise(misuse)
+  end
+  if not last then
+    link:_lost({ message = "the server ended the conversation without an answer" })
+  end
+  return last
+end
+
+local function check(link, ok, err)
+  if not ok then link:_lost(err) end
+end
+
+--- Runs SQL by the simple protocol: several statements may stand in it, values
+-- come back as text.
+function execute.simple(link, sql, deadline)
+  link:_check_idle()
+  check(link, link.pg:send_query(sql))
+  return execute.collect(link, deadline)
+end
+
+--- Runs one statement with parameters.
+-- @tparam Link link
+-- @tparam string sql with $1 … $n
+-- @param encoder a core encoder, nil without parameters
+-- @tparam ?table values in $n order, or nil
+-- @tparam number n how many
+-- @tparam number format of the result's columns: 1 binary, 0 text
+function execute.params(link, sql, encoder, values, n, format, deadline)
+  link:_check_idle()
+  check(link, link.pg:send_params(sql, encoder, values, n, format))
+  return execute.collect(link, deadline)
+end
+
+--- Parses a statement under a name ("" is the unnamed one) and asks the server
+-- what its columns are.
+-- @treturn result its oids() are the columns' types
+function execute.describe(link, name, sql, encoder, deadline)
+  link:_check_idle()
+  check(link, link.pg:send_prepare(name, sql, encoder))
+  execute.collect(link, deadline):clear()
+  check(link, link.pg:send_describe_prepared(name))
+  return execute.collect(link, deadline)
+end
+
+--- Runs a statement that was parsed before.
+function execute.prepared(link, name, encoder, values, n, format, deadline)
+  link:_check_idle()
+  check(link, link.pg:send_query_prepared(name, encoder, values, n, format))
+  return execute.collect(link, deadline)
+end
+
+return execute

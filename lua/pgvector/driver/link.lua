@@ -1,0 +1,181 @@
+--- A link: one libpq connection and the way to wait for it.
+--
+-- The functions of this folder are the loops over the core's steps. They raise
+-- error objects; a link whose conversation with the server was cut off in the
+-- middle says so through `broken`, and must not be used again.
+-- @module pgvector.driver.link
+
+local class = require "pgvector.class"
+local core = require "pgvector.core"
+local errors = require "pgvector.errors"
+
+local Link = class("Link")
+
+-- Settings that the text forms of values depend on. They are reported by the
+-- server at connect, so a round trip is spent only where one differs.
+local pinned = {
+  { "DateStyle", "ISO, MDY", function(v) return v:find("^ISO") ~= nil end },
+  { "IntervalStyle", "postgres", function(v) return v == "postgres" end },
+  { "standard_conforming_strings", "on", function(v) return v == "on" end },
+}
+local utc = { UTC = true, ["Etc/UTC"] = true, GMT = true, ["Etc/GMT"] = true, Zulu = true, Universal = true }
+
+--- Opens a connection.
+-- @tparam table keywords libpq's connection keywords → strings
+-- @tparam function waiter see pgvector.wait
+-- @tparam ?number timeout seconds for all of it; nil leaves it to libpq's connect_timeout
+-- @treturn Link
+-- @raise OperationalError in libpq's words, without the password
+function Link.connect(keywords, waiter, timeout)
+  local deadline = timeout and core.now() + timeout
+  local pg, err = core.connect_start(keywords)
+  if not pg then error(errors.new("OperationalError", err.message, { is_disconnect = true }), 0) end
+  local self = setmetatable({
+    pg = pg,
+    waiter = waiter,
+    waiting = false,   -- in the middle of a wait: another coroutine must keep out
+    mode = false,      -- what occupies the link between calls: "copy", "pipeline"
+    broken = false,
+    opened = core.now(),
+    notice_handler = false,
+    statement = nil,   -- what runs now, for error messages: { sql =, values =, n = }
+    decorate = false,  -- function(link, err): adds that to an error
+  }, Link)
+  self:_finish_connecting(deadline)
+  return self
+end
+
+function Link:_finish_connecting(deadline)
+  local pg = self.pg
+  local ok, err = pcall(function()
+    local step, step_error
+    -- libpq's rule: behave as if the first poll had answered "write"
+    local events = "w"
+    repeat
+      if not self.waiter(pg, events, deadline) then
+        errors.raise("TimeoutError", "connection timed out")
+      end
+      step, step_error = pg:connect_poll()
+      events = step
+      if not step then
+        error(errors.new("OperationalError", step_error.message,
+          { is_disconnect = true, sqlstate = step_error.sqlstate }), 0)
+      end
+    until step == "ok"
+    pg:set_nonblocking()
+  end)
+  if not ok then
+    pg:finish()
+    error(err, 0)
+  end
+end
+
+--- Sets the session parameters on which text forms depend, where they differ.
+-- @tparam ?string timezone default "UTC"
+-- @tparam function run runs a SQL text on this link
+function Link:_pin_settings(timezone, run)
+  local sets = {}
+  for _, setting in ipairs(pinned) do
+    local current = self.pg:parameter(setting[1])
+    if current and not setting[3](current) then
+      sets[#sets + 1] = ("SET %s = '%s'"):format(setting[1], setting[2])
+    end
+  end
+  local zone = self.pg:parameter("TimeZone")
+  if timezone and zone ~= timezone then
+    sets[#sets + 1] = "SET TimeZone = " .. self.pg:escape_literal(timezone)
+  elseif not timezone and not utc[zone] then
+    sets[#sets + 1] = "SET TimeZone = 'UTC'"
+  end
+  if #sets > 0 then run(self, table.concat(sets, "; ")) end
+end
+
+--- Waits for the socket; the one place where another coroutine may run.
+-- @raise TimeoutError after the deadline; the link is then broken
+function Link:_wait(events, deadline)
+  self.waiting = true
+  -- an error or a death in here leaves `waiting` set, which is the truth:
+  -- nobody can know any more what the server is about to send
+  local ready = self.waiter(self.pg, events, deadline)
+  if not ready then
+    self.broken = true
+    self:_raise(errors.new("TimeoutError", "the server did not answer in time"))
+  end
+  self.waiting = false
+  return ready
+end
+
+--- Raises an error of the running statement.
+function Link:_raise(err)
+  if self.decorate then self.decorate(self, err) end
+  self.statement = nil
+  error(err, 0)
+end
+
+--- Raises unless a new command may be sent.
+function Link:_check_idle()
+  if self.waiting then
+    errors.raise("InterfaceError", "another query is in progress on this connection")
+  elseif self.mode then
+    errors.raise("InterfaceError", "this connection is busy with %s", self.mode)
+  end
+end
+
+--- Raises for a step that failed: the connection is gone.
+function Link:_lost(fields)
+  self.broken = true
+  local err = errors.new(fields.sqlstate and errors.class_for(fields.sqlstate) or "OperationalError",
+    fields.message, fields)
+  err.is_disconnect = true
+  self:_raise(err)
+end
+
+--- Flushes what was queued, reading meanwhile, or a large send could deadlock
+-- against a server that waits for us to read.
+function Link:_flush(deadline)
+  local pg = self.pg
+  while true do
+    local done, err = pg:flush()
+    if done then return end
+    if done == nil then self:_lost(err) end
+    local ready = self:_wait("rw", deadline)
+    if ready ~= "w" then
+      local ok, consume_error = pg:consume_input()
+      if not ok then self:_lost(consume_error) end
+    end
+  end
+end
+
+--- The next result of the running command, or nil when it is complete.
+function Link:_next_result(deadline)
+  local pg = self.pg
+  while pg:is_busy() do
+    self:_wait("r", deadline)
+    local ok, err = pg:consume_input()
+    -- a FATAL report may have come before the connection broke: libpq hands it
+    -- out as a result, which says more than "server closed the connection"
+    if not ok and pg:is_busy() then self:_lost(err) end
+  end
+  return pg:get_result()
+end
+
+--- Hands queued notices to the handler.
+function Link:_drain_notices()
+  local notices = self.pg:notices()
+  if notices and self.notice_handler then
+    for _, notice in ipairs(notices) do self.notice_handler(notice) end
+  end
+end
+
+--- Can the link be given to somebody else?
+function Link:_reusable()
+  return not (self.broken or self.waiting or self.mode) and self.pg:status() == "ok"
+end
+
+--- Closes the connection. Idempotent.
+function Link:close()
+  self.broken = true
+  self.pg:finish()
+end
+
+return Link

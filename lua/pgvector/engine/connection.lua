@@ -1,0 +1,429 @@
+--- A connection checked out of the pool: runs statements, and begins a
+-- transaction by itself with the first one, as SQLAlchemy 2.0 does.
+-- @module pgvector.engine.connection
+
+local class = require "pgvector.class"
+local compiler = require "pgvector.sql.compiler"
+local copying = require "pgvector.engine.copy"
+local core = require "pgvector.core"
+local errors = require "pgvector.errors"
+local execute = require "pgvector.driver.execute"
+local Execution = require "pgvector.engine.execution"
+local many = require "pgvector.engine.many"
+local tokenizer = require "pgvector.sql.tokenizer"
+local transactions = require "pgvector.engine.transaction"
+
+local Connection = class("Connection")
+
+--- Makes a connection over a link that was just taken out of the pool.
+function Connection._new(engine, link)
+  return setmetatable({
+    engine = engine,
+    _link = link,
+    _execution = engine._execution,
+    _begun = false,       -- is a transaction open?
+    _succeeded = false,   -- has a statement succeeded in it?
+    _savepoints = 0,
+    _isolation = engine._options.isolation_level,
+    _readonly = false,
+    _deferrable = false,
+    _notice_handler = nil,
+  }, Connection)
+end
+
+---- life -------------------------------------------------------------------------
+
+function Connection:_check_open()
+  if self._closed then errors.raise("InterfaceError", "connection is closed") end
+end
+
+-- The link, a new one if the former was invalidated.
+function Connection:_live_link()
+  self:_check_open()
+  local link = self._link
+  if not link then
+    link = self.engine._pool:checkout()
+    link.notice_handler = self._notice_handler or false
+    self._link = link
+  elseif link.broken then
+    errors.raise("InterfaceError", "the connection to the server is lost: close this connection and take another")
+  end
+  return link
+end
+
+--- Gives the connection back; what was not committed is rolled back. Idempotent.
+function Connection:close()
+  if self._closed then return end
+  local link = self._link
+  self._closed, self._link, self._begun = true, nil, false
+  if link then self.engine:_give_back(link) end
+end
+
+Connection.__close = Connection.close -- local conn <close> = engine:connect()
+
+--- Throws the connection to the server away; the next statement opens another.
+function Connection:invalidate()
+  self:_check_open()
+  local link = self._link
+  self._link, self._begun = nil, false
+  if link then
+    link:close()
+    self.engine:_give_back(link)
+  end
+end
+
+--- Is a transaction open?
+function Connection:in_transaction() return self._begun end
+
+---- transactions -----------------------------------------------------------------
+
+local isolation_levels = {
+  ["READ UNCOMMITTED"] = true, ["READ COMMITTED"] = true, ["REPEATABLE READ"] = true,
+  ["SERIALIZABLE"] = true, ["AUTOCOMMIT"] = true,
+}
+
+--- Checks an isolation level's name.
+-- @treturn string it, in upper case
+function Connection._check_isolation(level)
+  local name = type(level) == "string" and level:upper():gsub("_", " ")
+  if not isolation_levels[name] then
+    errors.raise("ArgumentError", "isolation_level: unknown level '%s'%s", tostring(level),
+      errors.did_you_mean(name or level, isolation_levels))
+  end
+  return name
+end
+
+-- A command of our own, without parameters or rows.
+function Connection:_command(sql)
+  local link = self:_live_link()
+  link.statement = { sql = sql, n = 0 }
+  local started = self._execution.echo and core.now()
+  execute.simple(link, sql):clear()
+  link.statement = nil
+  if started then self._execution.echo(sql, nil, (core.now() - started) * 1000) end
+end
+
+-- Begins a transaction where the isolation level wants one.
+function Connection:_autobegin()
+  local link = self:_live_link()
+  if self._begun then
+    if self._succeeded or link.pg:transaction_status() ~= "inerror" then return link end
+    -- only the statement that opened this transaction ran in it, and it failed:
+    -- nothing can be lost by starting over
+    self:_command("ROLLBACK")
+    self._begun = false
+  end
+  if self._isolation ~= "AUTOCOMMIT" then self:_begin() end
+  return link
+end
+
+function Connection:_begin()
+  local sql = "BEGIN"
+  if self._isolation and self._isolation ~= "AUTOCOMMIT" then
+    sql = sql .. " ISOLATION LEVEL " .. self._isolation
+  end
+  if self._readonly then sql = sql .. " READ ONLY" end
+  if self._deferrable then sql = sql .. " DEFERRABLE" end
+  self:_command(sql)
+  self._begun, self._succeeded, self._savepoints = true, false, 0
+end
+
+--- Begins a transaction explicitly.
+-- @tparam[opt] function fn called with the connection: COMMIT on return,
+--   ROLLBACK and re-raise on error; its results are passed through
+-- @treturn Transaction with commit, rollback, close; without fn
+function Connection:begin(fn)
+  self:_live_link()
+  if self._begun then
+    errors.raise("InvalidRequestError",
+      "a transaction is open on this connection already: commit it, or use begin_nested")
+  end
+  self:_begin()
+  self._succeeded = true -- the user owns it: an error in it is the user's to end
+  local tx = transactions.Transaction._begin(self)
+  if fn == nil then return tx end
+  return transactions.with(tx, fn, self)
+end
+
+--- Sets a savepoint.
+-- @tparam[opt] function fn as with begin
+-- @treturn Savepoint with commit, rollback, close; without fn
+function Connection:begin_nested(fn)
+  self:_autobegin()
+  if not self._begun then self:_begin() end
+  self._succeeded = true
+  local savepoint = transactions.Savepoint._begin(self)
+  if fn == nil then return savepoint end
+  return transactions.with(savepoint, fn, self)
+end
+
+function Connection:_end(verb)
+  local link = self:_live_link()
+  if not self._begun then return end
+  local in_error = link.pg:transaction_status() == "inerror"
+  self._begun = false
+  self:_command(verb)
+  if link.types_changed then
+    -- what was created or dropped in it may be otherwise now
+    if verb == "ROLLBACK" or in_error then self._execution.typeinfo:forget() end
+    link.types_changed = nil
+  end
+  if verb == "COMMIT" and in_error then
+    errors.raise("InvalidRequestError", "the transaction had failed before; it was rolled back, not committed")
+  end
+end
+
+--- Commits the open transaction; nothing happens without one.
+-- @raise InvalidRequestError if an earlier error in it made the server roll back
+function Connection:commit() self:_end("COMMIT") end
+
+--- Rolls the open transaction back; nothing happens without one.
+function Connection:rollback()
+  self:_check_open()
+  local link = self._link
+  if link and link.broken then
+    self:invalidate()
+    return
+  end
+  self:_end("ROLLBACK")
+end
+
+local known_options = { isolation_level = true, readonly = true, deferrable = true }
+
+--- Sets options of this connection, until it is closed.
+-- @tparam table options `isolation_level` ("READ COMMITTED", "REPEATABLE READ",
+--   "SERIALIZABLE", "AUTOCOMMIT"), `readonly`, `deferrable`
+-- @treturn Connection itself
+function Connection:execution_options(options)
+  self:_check_open()
+  errors.check_options(options, known_options, "execution_options")
+  if self._begun then
+    errors.raise("InvalidRequestError",
+      "a transaction is open: isolation_level, readonly and deferrable are set before it begins")
+  end
+  if options.isolation_level ~= nil then self._isolation = Connection._check_isolation(options.isolation_level) end
+  if options.readonly ~= nil then self._readonly = options.readonly end
+  if options.deferrable ~= nil then self._deferrable = options.deferrable end
+  return self
+end
+
+---- statements -------------------------------------------------------------------
+
+-- Values of the binds, in $n order.
+local function bind_values(compiled, params)
+  local binds = compiled.binds
+  local values = { n = #binds }
+  local used = 0
+  for i, bind in ipairs(binds) do
+    local key, value = bind.key, nil
+    if key ~= nil and params and params[key] ~= nil then
+      value = params[key]
+    else
+      if bind.required then
+        errors.raise("StatementError", "a value is required for the parameter ':%s'", tostring(key))
+      end
+      value = bind.value
+      if type(value) == "function" then value = value() end
+    end
+    values[i] = value
+  end
+  if params then
+    local keys = {}
+    for _, bind in ipairs(binds) do
+      if bind.key ~= nil then keys[bind.key] = true end
+    end
+    for key in pairs(params) do
+      used = used + 1
+      if not keys[key] then
+        errors.raise("ArgumentError", "the statement has no parameter ':%s'%s", tostring(key),
+          errors.did_you_mean(key, keys))
+      end
+    end
+  end
+  return values
+end
+
+-- Search parameters that hold for one statement: set before it, and set back
+-- after it, because the transaction goes on.
+function Connection:_with_settings(link, settings, run)
+  local before, names = {}, {}
+  for i, setting in ipairs(settings) do
+    before[i] = ("pg_catalog.current_setting($%d, true), pg_catalog.set_config($%d, $%d, true)")
+      :format(2 * i - 1, 2 * i - 1, 2 * i)
+    names[2 * i - 1], names[2 * i] = setting[1], tostring(setting[2])
+  end
+  local sql = "SELECT " .. table.concat(before, ", ")
+  local old = self._execution:run_text(link, sql, names, #names):first()
+  local result = run()
+  local after, values = {}, {}
+  for i, setting in ipairs(settings) do
+    after[i] = ("pg_catalog.set_config($%d, $%d, true)"):format(2 * i - 1, 2 * i)
+    local value = old[2 * i - 1]
+    if value == core.null or value == "" then value = tostring(setting[3]) end
+    values[2 * i - 1], values[2 * i] = setting[1], value
+  end
+  self._execution:run_text(link, "SELECT " .. table.concat(after, ", "), values, #values):close()
+  return result
+end
+
+--- Runs a compiled statement with values in $n order.
+function Connection:_execute_compiled(compiled, values)
+  local link = self:_autobegin()
+  local settings = compiled.settings
+  local result
+  if settings and #settings > 0 then
+    local alone = not self._begun -- set_config(…, true) needs a transaction
+    if alone then self:_begin() end
+    local function run() return self._execution:run(link, compiled, values) end
+    if alone then
+      local tx = transactions.Transaction._begin(self)
+      result = transactions.with(tx, self._with_settings, self, link, settings, run)
+    else
+      result = self:_with_settings(link, settings, run)
+    end
+  else
+    result = self._execution:run(link, compiled, values)
+  end
+  self._succeeded = true
+  return result
+end
+
+--- Runs compiled statements, each with values of its own, in one conversation.
+-- @tparam table jobs sequence of `{ compiled =, values = }`
+-- @treturn Result all their rows, in order
+function Connection:_execute_many(jobs)
+  local link = self:_autobegin()
+  local result
+  if self._begun then
+    result = many.run(self._execution, link, jobs)
+  else
+    self:_begin() -- all or nothing, also under AUTOCOMMIT
+    local tx = transactions.Transaction._begin(self)
+    result = transactions.with(tx, many.run, self._execution, link, jobs)
+  end
+  self._succeeded = true
+  return result
+end
+
+local function is_row_list(params)
+  return type(params) == "table" and type(params[1]) == "table"
+end
+
+--- Runs a statement.
+-- @param stmt select, insert, update, delete, text or DDL
+-- @tparam[opt] table params values of its named parameters, or a sequence of
+--   such tables: the statement then runs once for each (executemany). For an
+--   insert without values the names are the columns, and a missing one means DEFAULT
+-- @treturn Result
+function Connection:execute(stmt, params)
+  self:_check_open()
+  if type(stmt) == "string" then
+    errors.raise("ArgumentError", "a plain string is not executable: wrap it in pg.text(…), or use exec_sql")
+  elseif type(stmt) ~= "table" or not compiler.is_executable(stmt) then
+    errors.raise("ArgumentError", "execute: expected a statement, got %s", class.describe(stmt))
+  end
+  if params ~= nil and type(params) ~= "table" then
+    errors.raise("ArgumentError", "params: expected a table, got %s", type(params))
+  end
+  if is_row_list(params) then
+    return many.execute(self, stmt, params, bind_values)
+  end
+  if params and next(params) == nil then params = nil end
+  local compiled = compiler.compile(stmt, params and many.compile_options(stmt, params) or nil)
+  return self:_execute_compiled(compiled, bind_values(compiled, params))
+end
+
+--- Runs raw SQL with $1 … $n.
+-- @tparam string sql one statement; several, separated by `;`, without params
+-- @tparam[opt] table params a sequence, with `n` if there are nils in it
+-- @treturn Result of the last statement
+function Connection:exec_sql(sql, params)
+  self:_check_open()
+  if type(sql) ~= "string" then
+    errors.raise("ArgumentError", "exec_sql: expected SQL text, got %s", class.describe(sql))
+  end
+  local values, n = Execution.check_params(params)
+  local link = self:_autobegin()
+  local result
+  if n == 0 and sql:find(";", 1, true) and tokenizer.statements(sql) > 1 then
+    result = self._execution:run_script(link, sql)
+  else
+    result = self._execution:run_text(link, sql, values, n)
+  end
+  self._succeeded = true
+  return result
+end
+
+--- The first column of the first row, or nil.
+function Connection:scalar(stmt, params) return self:execute(stmt, params):scalar() end
+
+--- The first column of every row.
+-- @treturn ScalarResult
+function Connection:scalars(stmt, params) return self:execute(stmt, params):scalars() end
+
+--- Loads rows through COPY, in binary where every column's type has a binary form.
+-- @param target a table, a model, or a table's name
+-- @tparam ?table columns names of the columns, in the order of the values;
+--   nil: all that can be written
+-- @param source `function(copy)` that calls `copy:write_row(v1, v2, …)` or
+--   `copy:write_rows(…)`; an iterator that returns a row a call; or a sequence of rows
+-- @treturn number how many rows were stored
+-- @raise whatever `source` raises, or the server; then nothing is stored
+function Connection:copy_in(target, columns, source)
+  local link = self:_autobegin()
+  local count = copying.copy_in(self._execution, link, target, columns, source)
+  self._succeeded = true
+  return count
+end
+
+---- odds and ends -----------------------------------------------------------------
+
+--- Hands notices of the server to a function.
+-- @tparam ?function fn called with a table of the notice's fields; nil: nobody
+function Connection:on_notice(fn)
+  self._notice_handler = fn
+  self:_live_link().notice_handler = fn or false
+end
+
+-- sql.schema's create_all and drop_all run DDL through this.
+function Connection:_ddl_runner(fn)
+  return fn(function(statement, params)
+    local result
+    if type(statement) == "string" then
+      result = self:exec_sql(statement, params)
+    else
+      result = self:execute(statement)
+    end
+    return result._source and result:all() or {}
+  end)
+end
+
+--- What is known of the server and this connection.
+function Connection:_info()
+  local link = self:_live_link()
+  local pg = link.pg
+  local extension = self._execution.typeinfo:_discover(link)
+  return {
+    server_version = pg:server_version(),
+    server_version_text = pg:parameter("server_version"),
+    backend_pid = pg:backend_pid(),
+    encrypted = pg:is_encrypted(),
+    vector_version = extension and extension.version,
+    vector_schema = extension and extension.schema,
+    transaction_status = pg:transaction_status(),
+  }
+end
+
+class.seal(Connection)
+
+-- `conn.info` is a field; everything else is a method
+Connection.__index = function(self, key)
+  if key == "info" then return Connection._info(self) end
+  return Connection[key]
+end
+
+function Connection:__tostring()
+  return ("Connection(%s)"):format(self._closed and "closed" or tostring(self.engine))
+end
+
+return Connection

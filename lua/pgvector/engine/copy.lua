@@ -1,0 +1,174 @@
+--- copy_in: rows into a table through COPY.
+-- @module pgvector.engine.copy
+
+local class = require "pgvector.class"
+local coerce = require "pgvector.sql.coerce"
+local core = require "pgvector.core"
+local driver = require "pgvector.driver.copy"
+local errors = require "pgvector.errors"
+local execute = require "pgvector.driver.execute"
+local identifiers = require "pgvector.sql.compiler.identifiers"
+
+local copying = {}
+
+-- Rows are collected up to this size before they are sent.
+local BUFFER_SIZE = 65536
+
+---- the object that the user writes to -----------------------------------------
+
+local Copy = class("Copy")
+
+function Copy:_check()
+  if self._done then errors.raise("InvalidRequestError", "this COPY is over") end
+end
+
+--- Writes one row.
+-- @param ... the values, one for each column; nil is NULL
+function Copy:write_row(...)
+  self:_check()
+  if self._buffer:row(...) >= BUFFER_SIZE then driver.put(self._link, self._buffer) end
+end
+
+local function write_sequence(self, rows)
+  local buffer, next_row = self._buffer, 1
+  local n = #rows
+  while next_row <= n do
+    next_row = buffer:rows(rows, next_row)
+    if #buffer >= BUFFER_SIZE then driver.put(self._link, buffer) end
+  end
+end
+
+local function is_callable(x)
+  if type(x) == "function" then return true end
+  local mt = type(x) == "table" and getmetatable(x)
+  return mt and type(mt.__call) == "function" or false
+end
+
+--- Writes many rows.
+-- @param rows a sequence of rows, or an iterator that returns a row a call; a
+--   row is a table of values, with `n` if there are nils in it
+function Copy:write_rows(rows)
+  self:_check()
+  if is_callable(rows) then
+    for row in rows do
+      if self._buffer:row_table(row) >= BUFFER_SIZE then driver.put(self._link, self._buffer) end
+    end
+  elseif type(rows) == "table" then
+    write_sequence(self, rows)
+  else
+    errors.raise("ArgumentError", "write_rows: expected rows or an iterator, got %s", type(rows))
+  end
+end
+
+class.seal(Copy)
+
+---- where the rows go -------------------------------------------------------------
+
+-- The table's SQL name and the columns to be written: `{ name =, type = }`.
+local function resolve(target, wanted)
+  if type(target) == "string" then
+    local parts = {}
+    for part in (target .. "."):gmatch("([^.]*)%.") do parts[#parts + 1] = identifiers.quote(part) end
+    if not wanted then
+      errors.raise("ArgumentError", "copy_in: a table given by name needs the names of its columns")
+    end
+    local columns = {}
+    for i, name in ipairs(wanted) do columns[i] = { name = name } end
+    return table.concat(parts, "."), columns
+  end
+  local from = coerce.from(target)
+  local by_key, all = {}, {}
+  for _, column in ipairs(from:_columns()) do
+    by_key[column.key] = column
+    if not column.computed then all[#all + 1] = column end
+  end
+  local columns = wanted and {} or all
+  for i, key in ipairs(wanted or {}) do
+    local column = type(key) == "table" and key or by_key[key]
+    if not column then
+      errors.raise("ArgumentError", "copy_in: table '%s' has no column '%s'%s", from.name, tostring(key),
+        errors.did_you_mean(key, by_key))
+    end
+    columns[i] = column
+  end
+  return identifiers.qualified(from.schema, from.name), columns
+end
+
+-- Binary COPY converts nothing, so the encoder goes by the types that the table
+-- really has; the declaration adds what only it knows (JSON, type decorators).
+local function encoder_for(execution, link, table_name, columns)
+  local names = {}
+  for i, column in ipairs(columns) do names[i] = identifiers.quote(column.name) end
+  local list = table.concat(names, ", ")
+  local description = execute.describe(link, "", ("SELECT %s FROM %s"):format(list, table_name), nil)
+  local oids, mods = description:oids(), description:mods()
+  description:clear()
+  local kinds = execution.typeinfo:_kinds_of(link, oids)
+  local specs = {}
+  for i, column in ipairs(columns) do
+    local declared = column.type and column.type:bind_spec(column.name)
+    local kind = kinds[i]
+    local sized = kind == "vector" or kind == "halfvec" or kind == "sparsevec" or kind == "bit"
+    specs[i] = {
+      kind = kind, oid = oids[i], name = column.name,
+      elem_oid = kind:find("%[%]$") and execution.typeinfo:_element_of(oids[i]) or nil,
+      dim = sized and mods[i] > 0 and mods[i] or nil,
+      convert = declared and declared.convert,
+      binary = execution.typeinfo.kinds[oids[i]] ~= false,
+    }
+  end
+  return core.encoder(specs), list
+end
+
+--- Runs a COPY.
+-- @return how many rows were stored; see Connection:copy_in
+function copying.copy_in(execution, link, target, wanted, source)
+  if not is_callable(source) and type(source) ~= "table" then
+    errors.raise("ArgumentError", "copy_in: expected a function, an iterator or rows, got %s", type(source))
+  end
+  if wanted ~= nil and type(wanted) ~= "table" then
+    errors.raise("ArgumentError", "copy_in: expected a sequence of column names, got %s", type(wanted))
+  end
+  link:_check_idle()
+  local table_name, columns = resolve(target, wanted)
+  local encoder, list = encoder_for(execution, link, table_name, columns)
+  local format = encoder:binary() and "binary" or "text"
+  local sql = ("COPY %s (%s) FROM STDIN (FORMAT %s)"):format(table_name, list, format)
+  link.statement = { sql = sql, n = 0 }
+  driver.start_in(link, sql)
+
+  local buffer = core.copy_buffer(encoder, format)
+  local copy = setmetatable({ _link = link, _buffer = buffer }, Copy)
+  local ok, err = pcall(function()
+    buffer:header()
+    if type(source) == "function" then
+      -- a writer returns nothing; an iterator returns its first row
+      local row = source(copy)
+      while type(row) == "table" do
+        copy:write_rows({ row })
+        row = source(copy)
+      end
+    else
+      copy:write_rows(source)
+    end
+    buffer:trailer()
+    driver.put(link, buffer)
+  end)
+  copy._done = true
+  if not ok then
+    if not link.broken and not link.waiting then
+      -- the server reports the very failure it is told; the user's error is the one to see
+      local ended, end_error = pcall(driver.finish_in, link, "the rows could not be produced")
+      if not ended and link.broken then error(end_error, 0) end
+    end
+    link.statement = nil
+    error(err, 0)
+  end
+  local res = driver.finish_in(link)
+  local count = res:cmd_tuples()
+  res:clear()
+  link.statement = nil
+  return count
+end
+
+return copying

@@ -1,0 +1,143 @@
+--- Engines: where connections come from.
+-- @module pgvector.engine
+
+local class = require "pgvector.class"
+local Connection = require "pgvector.engine.connection"
+local errors = require "pgvector.errors"
+local execute = require "pgvector.driver.execute"
+local Execution = require "pgvector.engine.execution"
+local Link = require "pgvector.driver.link"
+local Pool = require "pgvector.engine.pool"
+local transactions = require "pgvector.engine.transaction"
+local TypeInfo = require "pgvector.driver.typeinfo"
+local url = require "pgvector.engine.url"
+local wait = require "pgvector.wait"
+
+local Engine = class("Engine")
+
+-- SQLAlchemy's names and defaults, and a few of our own.
+local defaults = {
+  pool_size = 5, max_overflow = 10, pool_timeout = 30, pool_recycle = -1, pool_pre_ping = false,
+  pool_use_lifo = false, pool_reset_on_return = "rollback", echo = false, hide_parameters = false,
+  isolation_level = false, connect_args = false, wait = "auto", timezone = false,
+}
+
+local checks = {
+  pool_size = "number", max_overflow = "number", pool_timeout = "number", pool_recycle = "number",
+  pool_pre_ping = "boolean", pool_use_lifo = "boolean", hide_parameters = "boolean",
+  connect_args = "table", timezone = "string",
+}
+
+local function read_options(given)
+  local known = {}
+  for name in pairs(defaults) do known[name] = true end
+  given = errors.check_options(given, known, "create_engine")
+  local options = {}
+  for name, default in pairs(defaults) do
+    local value = given[name]
+    if value == nil then value = default end
+    local wanted = checks[name]
+    if given[name] ~= nil and wanted and type(value) ~= wanted then
+      errors.raise("ArgumentError", "create_engine: %s: expected a %s, got %s", name, wanted, type(value))
+    end
+    options[name] = value
+  end
+  options.isolation_level = options.isolation_level and Connection._check_isolation(options.isolation_level)
+  if options.pool_reset_on_return ~= "rollback" and options.pool_reset_on_return ~= false then
+    errors.raise("ArgumentError", "create_engine: pool_reset_on_return: expected 'rollback' or false, got '%s'",
+      tostring(options.pool_reset_on_return))
+  end
+  return options
+end
+
+local function echo_function(echo)
+  if echo == true then
+    return function(sql, params, ms)
+      io.stderr:write(("%s%s  (%.1f ms)\n"):format(sql, params and " [" .. params .. "]" or "", ms))
+    end
+  elseif echo == false or type(echo) == "function" then
+    return echo or nil
+  end
+  errors.raise("ArgumentError", "create_engine: echo: expected true, false or a function, got %s", type(echo))
+end
+
+--- Makes an engine. Nothing is connected yet.
+-- @param target `postgresql://…`, a keyword string, or a table of libpq's keywords
+-- @tparam[opt] table options see docs/connecting.md
+-- @treturn Engine
+-- @raise ArgumentError
+function Engine._new(target, options)
+  options = read_options(options)
+  local keywords = url.keywords(target, options.connect_args or nil)
+  local waiter = wait.resolve(options.wait)
+  local self = setmetatable({
+    _options = options,
+    _keywords = keywords,
+    _execution = Execution.new(TypeInfo.new(), options.hide_parameters, echo_function(options.echo)),
+  }, Engine)
+  local function open()
+    local link = Link.connect(keywords, waiter)
+    local ok, err = pcall(link._pin_settings, link, options.timezone or nil, execute.simple)
+    if not ok then
+      link:close()
+      error(err, 0)
+    end
+    link.decorate = function(of, e) self._execution:decorate(of, e) end
+    return link
+  end
+  local function ping(link) execute.simple(link, "SELECT 1"):clear() end
+  local function rollback(link) execute.simple(link, "ROLLBACK"):clear() end
+  self._pool = Pool.new(open, options, ping, rollback)
+  return self
+end
+
+-- Returns a link to the pool; the loss of one to the server ends its generation.
+function Engine:_give_back(link)
+  if link.pg:status() == "bad" then self._pool:invalidate() end
+  link.statement, link.types_changed = nil, nil
+  self._pool:checkin(link)
+end
+
+--- Takes a connection out of the pool.
+-- @tparam[opt] function fn called with the connection, which is closed
+--   afterwards, and rolled back unless it was committed; fn's results are returned
+-- @treturn Connection without fn; its close() returns it to the pool
+-- @raise OperationalError if the server cannot be reached, TimeoutError if all are out
+function Engine:connect(fn)
+  local conn = Connection._new(self, self._pool:checkout())
+  if fn == nil then return conn end
+  return transactions.with({
+    is_active = true,
+    commit = function() conn:close() end,
+    rollback = function() conn:close() end,
+  }, fn, conn)
+end
+
+--- Calls `fn(conn)` in a transaction: COMMIT on return, ROLLBACK and re-raise
+-- on an error.
+-- @tparam function fn
+-- @return what fn returns
+function Engine:begin(fn)
+  if type(fn) ~= "function" then
+    errors.raise("ArgumentError", "begin: expected a function, got %s", type(fn))
+  end
+  return self:connect(function(conn) return conn:begin(fn) end)
+end
+
+--- Closes the pool's connections; the engine stays usable and opens new ones.
+function Engine:dispose() self._pool:dispose() end
+
+--- The pool's counters: `{ size=, checked_in=, checked_out=, overflow= }`.
+function Engine:pool_status() return self._pool:status() end
+
+function Engine:_ddl_runner(fn)
+  return self:begin(function(conn) return conn:_ddl_runner(fn) end)
+end
+
+class.seal(Engine)
+
+function Engine:__tostring()
+  return ("Engine(%s)"):format(url.describe(self._keywords))
+end
+
+return { create_engine = Engine._new }

@@ -1,0 +1,68 @@
+--- PostgreSQL vector search for Lua.
+--
+-- `require "pgvector"` gives the values at once; every other part is loaded when
+-- it is first used. See docs/ for the guides.
+-- @module pgvector
+
+local core = require "pgvector.core"
+local errors = require "pgvector.errors"
+
+local pg = {
+  _VERSION = "lua-pgvector scm",
+
+  vector = core.vector,
+  new = core.vector,
+  halfvec = core.halfvec,
+  sparsevec = core.sparsevec,
+  bit = core.bit,
+  is_vector = core.value_type,
+  distances = core.distances,
+  top_k = core.top_k,
+  mmr = core.mmr,
+  null = core.null,
+
+  is_error = errors.is_error,
+  try = errors.try,
+}
+
+-- The parts, in the order in which a name is looked for: either a module whose
+-- public names are pg's, or one module behind one name.
+local parts = { "pgvector.sql", "pgvector.types" }
+local modules = {
+  orm = "pgvector.orm",
+  json = "pgvector.types.json",
+}
+local members = {
+  create_engine = "pgvector.engine",
+  serialize = "pgvector.pgmoon",
+  deserialize = "pgvector.pgmoon",
+  setup_vector = "pgvector.pgmoon",
+}
+
+local function find(name)
+  if modules[name] then return require(modules[name]) end
+  if members[name] then return require(members[name])[name] end
+  for _, part in ipairs(parts) do
+    local value = rawget(require(part), name)
+    if value ~= nil then return value end
+  end
+end
+
+local function every_name()
+  local names = {}
+  for _, known in ipairs { pg, modules, members, require(parts[1]), require(parts[2]) } do
+    for name in pairs(known) do names[name] = true end
+  end
+  return names
+end
+
+return setmetatable(pg, {
+  __index = function(_, name)
+    local value = find(name)
+    if value == nil then
+      errors.raise("ArgumentError", "pgvector has no '%s'%s", tostring(name), errors.did_you_mean(name, every_name()))
+    end
+    rawset(pg, name, value)
+    return value
+  end,
+})

@@ -1,0 +1,54 @@
+--- Where the specs' PostgreSQL is, and databases of their own for them.
+--
+--     local url, drop
+--     setup(function() url, drop = db.create() end)
+--     teardown(function() drop() end)
+
+local db = {}
+
+local function quoted(s) return "'" .. s:gsub("'", "'\\''") .. "'" end
+
+-- Runs a shell command and returns what it printed; an error if it failed.
+-- (Lua 5.1 cannot tell a pipe's exit code; a sanitizer is not for others.)
+local function output_of(command)
+  local pipe = assert(io.popen("{ LD_PRELOAD= " .. command .. "; } 2>&1 && echo done"))
+  local output = pipe:read("*a")
+  pipe:close()
+  local result = output:match("^(.-)\n?done\n$")
+  if not result then error(command .. "\n" .. output, 0) end
+  return result
+end
+
+local server
+
+--- The server's URL: PGVECTOR_URL, or that of tools/postgres, which must run.
+-- @tparam[opt] string name another database on it
+function db.url(name)
+  server = server or output_of("tools/postgres url")
+  if not name then return server end
+  local head, tail = server:match("^(%w+://[^/?]*)/?[^?]*(.*)$")
+  return head and head .. "/" .. name .. tail or server .. " dbname=" .. name
+end
+
+--- Runs SQL with psql, away from the code that is being tested.
+-- @treturn string rows on lines, columns separated by '|'
+function db.psql(sql, url)
+  return output_of("psql -XAtq -v ON_ERROR_STOP=1 -d " .. quoted(url or db.url()) .. " -c " .. quoted(sql))
+end
+
+local created = 0
+
+--- Makes an empty database with pgvector in it.
+-- @treturn string its URL
+-- @treturn function drops it, whoever is still connected
+function db.create()
+  created = created + 1
+  local name = ("spec_%d_%s_%d"):format(os.time(), tostring(db):match("(%x+)$"), created)
+  db.psql("CREATE DATABASE " .. name)
+  db.psql("CREATE EXTENSION vector", db.url(name))
+  return db.url(name), function()
+    db.psql("DROP DATABASE IF EXISTS " .. name .. " WITH (FORCE)")
+  end
+end
+
+return db
