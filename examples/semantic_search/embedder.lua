@@ -19,8 +19,8 @@ Embedder.dimensions = 384
 Embedder.version = "hashing-384-1" -- to be changed whenever the numbers change
 
 local DIMENSIONS = Embedder.dimensions
-local WORD_ENTRIES, GROUP_ENTRIES = 8, 2 -- how many of the 384 a pattern uses
-local GROUP_SHARE = 0.3 -- of a word's square length, for its letter groups
+local WORD_ENTRIES, GROUP_ENTRIES = 12, 2 -- how many of the 384 a pattern uses
+local GROUP_SHARE = 0.25 -- of a word's square length, for its letter groups
 local PRIME = 2147483647 -- keeps every product in the hash below 2^53
 
 local log, sqrt, floor = math.log, math.sqrt, math.floor
@@ -75,7 +75,8 @@ function Embedder.words(text)
 end
 
 --- Learns how much each word tells, from all texts: the fewer texts have it,
--- the more (inverse document frequency).
+-- the more (inverse document frequency). Of that the square root: a word that two
+-- texts share counts in both, so that their similarity has the whole.
 -- @tparam function texts iterator of strings
 -- @treturn table word → weight
 function Embedder.learn(texts)
@@ -87,7 +88,7 @@ function Embedder.learn(texts)
     end
   end
   local weights = {}
-  for word, count in pairs(frequency) do weights[word] = log(1 + total / count) end
+  for word, count in pairs(frequency) do weights[word] = sqrt(log(1 + total / count)) end
   return weights
 end
 
@@ -149,7 +150,7 @@ function Embedder:embed(text)
   for i = 1, DIMENSIONS do sum[i] = 0 end
   local words, counts = Embedder.words(text)
   for _, word in ipairs(words) do
-    local pattern, times = patterns[word], 1 + log(counts[word])
+    local pattern, times = patterns[word], sqrt(counts[word])
     for i = 1, #pattern, 2 do
       local position = pattern[i]
       sum[position] = sum[position] + times * pattern[i + 1]
