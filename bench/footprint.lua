@@ -15,15 +15,12 @@ measure.row {
 }
 
 local COUNT = 1000
-local vectors = {}
-for i = 1, COUNT do vectors[i] = false end -- the table has its size
 data.reset()
 local one = pg.vector(data.numbers())
 collectgarbage()
-collectgarbage()
 collectgarbage("stop")
 local before = collectgarbage("count")
-for i = 1, COUNT do vectors[i] = one * 2 end
+for _ = 1, COUNT do one:l2_normalize() end
 local bytes = (collectgarbage("count") - before) * 1024 / COUNT
 collectgarbage("restart")
 measure.row {

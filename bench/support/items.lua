@@ -30,9 +30,8 @@ end
 
 --- How many rows there are, and what their lengths add up to.
 function items.summary(engine)
-  return engine:connect(function(conn)
-    return conn:exec_sql("SELECT concat(count(*), ' rows, ', sum(vector_norm(embedding))) FROM bench_items"):scalar()
-  end)
+  local sql = "SELECT concat(count(*), ' rows, ', sum(vector_norm(embedding))) FROM bench_items"
+  return engine:connect(function(conn) return conn:exec_sql(sql):scalar() end)
 end
 
 --- Stores embeddings by COPY, in a transaction of its own.

@@ -195,7 +195,7 @@ if not ok then
   if message:find("interrupted!", 1, true) then
     message = "interrupted; what was loaded before is as it was"
   elseif pg.is_error(err, "OperationalError") and err.is_disconnect then
-    message = message .. "\nIs the server running? PGVECTOR_URL says where, 'tools/postgres start' starts one."
+    message = message .. "\nIs a server running there? 'tools/postgres start' starts one for this checkout."
   end
   io.stderr:write(message, "\n")
   os.exit(1)

@@ -24,10 +24,11 @@ function progress.count(n)
   return digits:sub(1, lead) .. digits:sub(lead + 1):gsub("%d%d%d", ",%0")
 end
 
---- Writes a time: "0.42 s", "12 s", "3:05 min".
+--- Writes a time: "20 ms", "1.5 s", "12 s", "3:05 min".
 -- @treturn string
 function progress.duration(seconds)
-  if seconds < 9.95 then return ("%.2g s"):format(seconds) end
+  if seconds < 0.0995 then return ("%.0f ms"):format(seconds * 1000) end
+  if seconds < 9.95 then return ("%.1f s"):format(seconds) end
   if seconds < 99.5 then return ("%.0f s"):format(seconds) end
   local whole = math.floor(seconds + 0.5)
   return ("%d:%02d min"):format(math.floor(whole / 60), whole % 60)
