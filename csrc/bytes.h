@@ -19,6 +19,10 @@ static inline uint32_t pgv_get32(const void *p) {
          b[3];
 }
 
+static inline uint64_t pgv_get64(const void *p) {
+  return (uint64_t)pgv_get32(p) << 32 | pgv_get32((const char *)p + 4);
+}
+
 static inline void pgv_put16(void *p, uint16_t v) {
   unsigned char *b = (unsigned char *)p;
   b[0] = (unsigned char)(v >> 8);
@@ -31,6 +35,11 @@ static inline void pgv_put32(void *p, uint32_t v) {
   b[1] = (unsigned char)(v >> 16);
   b[2] = (unsigned char)(v >> 8);
   b[3] = (unsigned char)v;
+}
+
+static inline void pgv_put64(void *p, uint64_t v) {
+  pgv_put32(p, (uint32_t)(v >> 32));
+  pgv_put32((char *)p + 4, (uint32_t)v);
 }
 
 static inline uint32_t pgv_float_bits(float f) {
