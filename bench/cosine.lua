@@ -4,7 +4,7 @@ local data = require "bench.support.data"
 local measure = require "bench.support.measure"
 local pg = require "pgvector"
 
-local CALLS = 20000
+local CALLS = 400000
 
 data.reset()
 local a, b = pg.vector(data.numbers()), pg.vector(data.numbers())
