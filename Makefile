@@ -156,7 +156,6 @@ asan:
 	  LD_PRELOAD="$$($(CC) -print-file-name=libasan.so) \
 	  $$($(CC) -print-file-name=libubsan.so)" \
 	  ASAN_OPTIONS=abort_on_error=0:exitcode=99 \
-	  LSAN_OPTIONS=suppressions=tools/lsan.supp:print_suppressions=0 \
 	  UBSAN_OPTIONS=print_stacktrace=1 \
 	  lua5.4 "$$(command -v $(BUSTED))" --ignore-lua --exclude-tags=programs \
 	  $(BUSTEDFLAGS) $(SPEC)

@@ -12,6 +12,14 @@
 
 #if LUA_VERSION_NUM < 504
 #define lua_newuserdatauv(L, size, nuv) lua_newuserdata(L, size)
+/* one value per userdata, and it must be a table */
+#if LUA_VERSION_NUM < 502
+#define lua_getiuservalue(L, i, nuv) lua_getfenv(L, i)
+#define lua_setiuservalue(L, i, nuv) lua_setfenv(L, i)
+#else
+#define lua_getiuservalue(L, i, nuv) lua_getuservalue(L, i)
+#define lua_setiuservalue(L, i, nuv) lua_setuservalue(L, i)
+#endif
 #endif
 
 #if LUA_VERSION_NUM < 503

@@ -18,7 +18,7 @@ local function succeeds(code, ...)
   return text
 end
 
-local scratch = succeeds("d=$(mktemp -d) && chmod 755 $d && echo $d"):gsub("\n", "")
+local scratch -- holds them all
 
 -- a directory that looks like a checkout; its path is returned quoted
 local function checkout(name)
@@ -36,7 +36,12 @@ local function postmaster(path)
 end
 
 describe("tools/postgres #programs", function()
-  local one = checkout("one")
+  local one
+
+  setup(function()
+    scratch = succeeds("d=$(mktemp -d) && chmod 755 $d && echo $d"):gsub("\n", "")
+    one = checkout("one")
+  end)
 
   before_each(function() succeeds("%s/tools/postgres start", one) end)
 

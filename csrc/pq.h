@@ -1,0 +1,218 @@
+/*
+** What the libpq files share: kinds of values, shapes (the columns of a
+** statement or a result), boxes for foreign pointers, reports of failure.
+*/
+#ifndef PGV_PQ_H
+#define PGV_PQ_H
+
+#include <libpq-fe.h>
+#include <sys/types.h>
+
+#include "pgv.h"
+
+#ifndef LIBPQ_HAS_PIPELINING
+#error "libpq 14 or later is needed"
+#endif
+
+/* ---- network byte order ---- */
+
+static inline void pgv_put16(char *p, unsigned v) {
+  p[0] = (char)(v >> 8), p[1] = (char)v;
+}
+
+static inline void pgv_put32(char *p, uint32_t v) {
+  pgv_put16(p, v >> 16), pgv_put16(p + 2, v & 0xffff);
+}
+
+static inline void pgv_put64(char *p, uint64_t v) {
+  pgv_put32(p, (uint32_t)(v >> 32)), pgv_put32(p + 4, (uint32_t)v);
+}
+
+static inline unsigned pgv_get16(const char *p) {
+  return (unsigned)(unsigned char)p[0] << 8 | (unsigned char)p[1];
+}
+
+static inline uint32_t pgv_get32(const char *p) {
+  return (uint32_t)pgv_get16(p) << 16 | pgv_get16(p + 2);
+}
+
+static inline uint64_t pgv_get64(const char *p) {
+  return (uint64_t)pgv_get32(p) << 32 | pgv_get32(p + 4);
+}
+
+/* ---- kind.c: what a value is on both sides ---- */
+
+/* [-0, +0, e] appends the value at idx, which is neither nil nor null; dim is
+** the declared length of a vector or bit string, or 0 */
+typedef void (*pgv_writer)(lua_State *L, int idx, int dim, pgv_buf *b);
+/* [-0, +1, e] pushes the value of n bytes */
+typedef void (*pgv_reader)(lua_State *L, const char *p, size_t n);
+
+#define PGV_SEND_BINARY 1  /* a parameter travels in binary form */
+#define PGV_ARRAY_BINARY 2 /* a parameter that is an array of it does */
+#define PGV_SERVER_INFERS 4 /* a parameter has no type unless one is given */
+#define PGV_EXTENSION 8    /* its OID differs between databases */
+#define PGV_FROM_TABLE 16  /* one value may be a Lua table */
+
+typedef struct pgv_kind {
+  const char *name;
+  Oid oid, array_oid;
+  int flags;
+  pgv_writer send, print; /* binary (or NULL), text */
+  pgv_reader recv, parse; /* binary, text */
+} pgv_kind;
+
+/* [-0, +0, -] the kind called `name` (n bytes), or NULL */
+const pgv_kind *pgv_kind_find(const char *name, size_t n);
+
+typedef struct pgv_field {
+  const pgv_kind *kind; /* that of the elements, if it is an array */
+  const char *name;     /* anchored by the shape; or NULL */
+  Oid oid, elem_oid;
+  int dim;
+  char array, convert, unnamed;
+} pgv_field;
+
+/* ---- shape.c: encoders and decoders ---- */
+
+typedef struct pgv_shape {
+  int n;        /* fields */
+  int named;    /* of them, how many have a name of their own */
+  int converts; /* of them, how many have a convert function */
+  Oid extension_oid[3]; /* vector, halfvec, sparsevec: for "unknown" */
+  pgv_field f[];
+} pgv_shape;
+
+/*
+** The shape's uservalue is a table:
+**   [0] the shape itself   [i] the name of field i, or nothing
+**   [-i] its convert function   ["row"] the metatable of rows, or nothing
+*/
+#define PGV_ENCODER "pgvector.encoder"
+#define PGV_DECODER "pgvector.decoder"
+
+pgv_shape *pgv_check_encoder(lua_State *L, int idx);
+pgv_shape *pgv_check_decoder(lua_State *L, int idx);
+/* [-0, +1, e] makes a shape from a sequence of specifications at idx */
+pgv_shape *pgv_shape_new(lua_State *L, int idx, const char *tname);
+/* [-1, +1, e] runs the convert function of field i over the top value;
+** `anchor` is the stack index of the shape's table */
+void pgv_convert(lua_State *L, int anchor, int i);
+
+/*
+** Work on many fields runs in one protected call; when it fails, the field
+** under way is put in front of the message.
+*/
+typedef struct pgv_place {
+  const pgv_shape *shape;
+  const char *noun; /* "parameter" or "column" */
+  int i;            /* field under way from 1, or 0: none */
+  lua_Integer row;  /* or 0 */
+} pgv_place;
+
+/* [-1, +0, e] raises the error on the top once it says where */
+PGV_NORETURN void pgv_raise_at(lua_State *L, const pgv_place *at);
+
+/* ---- encode*.c ---- */
+
+/* [-0, +0, -] is the value NULL in SQL? */
+int pgv_isnull(lua_State *L, int idx);
+/* [-0, +0, e] appends the binary or text form of a field's value */
+void pgv_field_send(lua_State *L, int idx, const pgv_field *f, pgv_buf *b);
+void pgv_field_print(lua_State *L, int idx, const pgv_field *f, pgv_buf *b);
+/* [-0, +0, e] raises if the database has not got the extension's type */
+void pgv_check_extension(lua_State *L, const pgv_kind *k, Oid oid);
+/* [-0, +0, m] escapes what was appended after `start` with backslashes;
+** `escape` gives the second character for one that needs it, else 0 */
+void pgv_escape_tail(lua_State *L, pgv_buf *b, size_t start,
+                     char (*escape)(char c));
+/* [-0, +0, -] how many items the table says it has: t.n, else #t */
+int pgv_table_size(lua_State *L, int idx);
+/* [-0, +0, m] appends a C string */
+void pgv_buf_puts(lua_State *L, pgv_buf *b, const char *s);
+/* [-0, +1, m] what a message calls the value: `number 1.5`, `string "x"` */
+const char *pgv_describe(lua_State *L, int idx);
+
+/* encode_array.c */
+void pgv_array_send(lua_State *L, int idx, const pgv_field *f, pgv_buf *b);
+void pgv_array_print(lua_State *L, int idx, const pgv_field *f, pgv_buf *b);
+
+/* ---- decode*.c ---- */
+
+/* [-0, +1, e] pushes a field's value; format as in libpq: 0 text, 1 binary */
+void pgv_field_read(lua_State *L, const char *p, size_t n, int format,
+                    const pgv_field *f);
+/* [-0, +0, e] */
+PGV_NORETURN void pgv_malformed(lua_State *L, const char *type);
+
+/* decode_array.c */
+void pgv_array_recv(lua_State *L, const char *p, size_t n,
+                    const pgv_kind *k);
+void pgv_array_parse(lua_State *L, const char *p, size_t n,
+                     const pgv_kind *k);
+
+/* ---- number.c: numbers and text, whatever the locale ---- */
+
+#define PGV_NUMBER_TEXT 40 /* room for any of them */
+
+/* [-0, +0, -] writes the shortest text that reads back the same; length */
+int pgv_double_text(char *out, double v);
+/* [-0, +0, m] 1 and *out, or 0 if the text is not a number */
+int pgv_text_double(lua_State *L, const char *p, size_t n, double *out);
+/* [-0, +0, -] 1 and *out; 0: no integer; -1: more than 64 bits */
+int pgv_text_int64(const char *p, size_t n, int64_t *out);
+
+/* ---- fields.c: what the server and libpq report ---- */
+
+/* [-0, +1, m] the diagnostic fields of a result */
+void pgv_push_report(lua_State *L, const PGresult *res);
+/* [-0, +2, m] nil and { message = … } */
+int pgv_fail(lua_State *L, const char *message);
+
+typedef struct pgv_notices pgv_notices;
+
+pgv_notices *pgv_notices_new(void);
+void pgv_notices_unref(pgv_notices *q);
+pgv_notices *pgv_notices_ref(pgv_notices *q);
+/* libpq's PQnoticeReceiver; arg is the queue */
+void pgv_notices_receive(void *arg, const PGresult *res);
+/* [-0, +1, m] pushes the sequence of reports and empties it; or nil */
+void pgv_notices_drain(lua_State *L, pgv_notices *q);
+
+/* ---- conn.c, query.c, params.c, copy.c ---- */
+
+#define PGV_CONN "pgvector.connection"
+#define PGV_RESULT "pgvector.result"
+#define PGV_COPY "pgvector.copybuffer"
+
+typedef struct pgv_conn {
+  PGconn *pg;           /* NULL: closed */
+  pid_t pid;            /* of the process that opened it */
+  pgv_notices *notices;
+  void *held;           /* libpq's memory while it is turned into a value */
+  const char *events;   /* what the last step waits for: "r", "w", "rw" */
+  char polled;          /* PQconnectPoll was called */
+} pgv_conn;
+
+pgv_conn *pgv_check_conn(lua_State *L, int idx);
+/* [-0, +2, m] nil and what libpq says about the connection */
+int pgv_conn_fail(lua_State *L, pgv_conn *c);
+/* [-0, +1|2, m] true, or pgv_conn_fail */
+int pgv_conn_ok(lua_State *L, pgv_conn *c, int ok);
+/* [-0, +0, e] a string without a zero byte */
+const char *pgv_check_cstring(lua_State *L, int idx);
+/* [-0, +1, m] a box for the result that the caller gets next */
+PGresult **pgv_result_new(lua_State *L, pgv_notices *q);
+const PGresult *pgv_check_result(lua_State *L, int idx);
+
+extern const luaL_Reg pgv_query_methods[], pgv_params_methods[],
+    pgv_copy_methods[];
+
+/* [-0, +0, m] each adds its functions to the module table on the top */
+void pgv_open_conn(lua_State *L);
+void pgv_open_conninfo(lua_State *L);
+void pgv_open_shape(lua_State *L);
+void pgv_open_result(lua_State *L);
+void pgv_open_copy(lua_State *L);
+
+#endif

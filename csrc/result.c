@@ -1,0 +1,452 @@
+/*
+** Results: their description, and rows built wholly in C.
+*/
+#include <stdlib.h>
+#include <string.h>
+
+#include "pq.h"
+
+/* ---- the box ---- */
+
+typedef struct result {
+  PGresult *pg; /* NULL: cleared */
+  pgv_notices *notices;
+  int readers; /* calls under way that read it */
+} result;
+
+PGresult **pgv_result_new(lua_State *L, pgv_notices *q) {
+  result *r = (result *)lua_newuserdatauv(L, sizeof *r, 0);
+  r->pg = NULL;
+  r->notices = NULL;
+  r->readers = 0;
+  luaL_setmetatable(L, PGV_RESULT);
+  r->notices = pgv_notices_ref(q);
+  return &r->pg;
+}
+
+static result *check_any(lua_State *L, int idx) {
+  return (result *)luaL_checkudata(L, idx, PGV_RESULT);
+}
+
+const PGresult *pgv_check_result(lua_State *L, int idx) {
+  result *r = check_any(L, idx);
+  if (r->pg == NULL)
+    pgv_raise(L, "InterfaceError", NULL, "result is closed");
+  return r->pg;
+}
+
+static int result_clear(lua_State *L) {
+  result *r = check_any(L, 1);
+  PGresult *pg = r->pg;
+  if (r->readers > 0) /* by a convert function */
+    pgv_raise(L, "InterfaceError", NULL, "result is being read");
+  r->pg = NULL;
+  PQclear(pg);
+  pgv_notices_unref(r->notices);
+  r->notices = NULL;
+  return 0;
+}
+
+static int result_tostring(lua_State *L) {
+  result *r = check_any(L, 1);
+  lua_pushfstring(L, r->pg ? PGV_RESULT " (%s)" : PGV_RESULT " (closed)",
+                  r->pg ? PQcmdStatus(r->pg) : "");
+  return 1;
+}
+
+/* ---- description ---- */
+
+static int result_status(lua_State *L) {
+  const char *name;
+  switch (PQresultStatus(pgv_check_result(L, 1))) {
+  case PGRES_EMPTY_QUERY: name = "empty_query"; break;
+  case PGRES_COMMAND_OK: name = "command_ok"; break;
+  case PGRES_TUPLES_OK: name = "tuples_ok"; break;
+  case PGRES_COPY_OUT: name = "copy_out"; break;
+  case PGRES_COPY_IN: name = "copy_in"; break;
+  case PGRES_COPY_BOTH: name = "copy_both"; break;
+  case PGRES_NONFATAL_ERROR: name = "nonfatal_error"; break;
+  case PGRES_FATAL_ERROR: name = "fatal_error"; break;
+  case PGRES_SINGLE_TUPLE: name = "single_tuple"; break;
+  case PGRES_PIPELINE_SYNC: name = "pipeline_sync"; break;
+  case PGRES_PIPELINE_ABORTED: name = "pipeline_aborted"; break;
+  default: name = "bad_response";
+  }
+  lua_pushstring(L, name);
+  return 1;
+}
+
+static int result_ntuples(lua_State *L) {
+  lua_pushinteger(L, PQntuples(pgv_check_result(L, 1)));
+  return 1;
+}
+
+static int result_nfields(lua_State *L) {
+  lua_pushinteger(L, PQnfields(pgv_check_result(L, 1)));
+  return 1;
+}
+
+/* [-0, +0, e] a column's number from 0 */
+static int check_column(lua_State *L, const PGresult *r, int idx) {
+  lua_Integer i = luaL_checkinteger(L, idx);
+  if (i < 1 || i > PQnfields(r))
+    pgv_raise(L, "InterfaceError", NULL, "column %ld is not in the result",
+              (long)i);
+  return (int)(i - 1);
+}
+
+static int result_name(lua_State *L) {
+  const PGresult *r = pgv_check_result(L, 1);
+  lua_pushstring(L, PQfname(r, check_column(L, r, 2)));
+  return 1;
+}
+
+static int result_table_oid(lua_State *L) {
+  const PGresult *r = pgv_check_result(L, 1);
+  lua_pushinteger(L, (lua_Integer)PQftable(r, check_column(L, r, 2)));
+  return 1;
+}
+
+static int result_names(lua_State *L) {
+  const PGresult *r = pgv_check_result(L, 1);
+  int i, n = PQnfields(r);
+  lua_createtable(L, n, 0);
+  for (i = 0; i < n; i++) {
+    lua_pushstring(L, PQfname(r, i));
+    lua_rawseti(L, -2, i + 1);
+  }
+  return 1;
+}
+
+/* [-0, +1, m] a sequence of n numbers, one per field */
+static int push_numbers(lua_State *L, const PGresult *r, int n,
+                        lua_Integer (*get)(const PGresult *r, int i)) {
+  int i;
+  lua_createtable(L, n, 0);
+  for (i = 0; i < n; i++) {
+    lua_pushinteger(L, get(r, i));
+    lua_rawseti(L, -2, i + 1);
+  }
+  return 1;
+}
+
+static lua_Integer get_oid(const PGresult *r, int i) {
+  return (lua_Integer)PQftype(r, i);
+}
+
+static lua_Integer get_format(const PGresult *r, int i) {
+  return PQfformat(r, i);
+}
+
+static lua_Integer get_mod(const PGresult *r, int i) {
+  return PQfmod(r, i);
+}
+
+static lua_Integer get_param_oid(const PGresult *r, int i) {
+  return (lua_Integer)PQparamtype(r, i);
+}
+
+/* one string for what a decoder depends on: types, formats and names */
+static int result_signature(lua_State *L) {
+  const PGresult *r = pgv_check_result(L, 1);
+  pgv_buf *b = pgv_buf_new(L);
+  int i, n = PQnfields(r);
+  for (i = 0; i < n; i++) {
+    const char *name = PQfname(r, i);
+    char *p = pgv_buf_room(L, b, 5);
+    pgv_put32(p, (uint32_t)PQftype(r, i));
+    p[4] = (char)PQfformat(r, i);
+    b->n += 5;
+    pgv_buf_add(L, b, name, strlen(name) + 1);
+  }
+  lua_pushlstring(L, n > 0 ? b->p : "", b->n);
+  pgv_buf_free(b);
+  return 1;
+}
+
+static int result_oids(lua_State *L) {
+  const PGresult *r = pgv_check_result(L, 1);
+  return push_numbers(L, r, PQnfields(r), get_oid);
+}
+
+static int result_formats(lua_State *L) {
+  const PGresult *r = pgv_check_result(L, 1);
+  return push_numbers(L, r, PQnfields(r), get_format);
+}
+
+static int result_mods(lua_State *L) {
+  const PGresult *r = pgv_check_result(L, 1);
+  return push_numbers(L, r, PQnfields(r), get_mod);
+}
+
+static int result_param_oids(lua_State *L) {
+  const PGresult *r = pgv_check_result(L, 1);
+  return push_numbers(L, r, PQnparams(r), get_param_oid);
+}
+
+/* libpq's functions on the command tag do not take a const result */
+static int result_cmd_status(lua_State *L) {
+  pgv_check_result(L, 1);
+  lua_pushstring(L, PQcmdStatus(check_any(L, 1)->pg));
+  return 1;
+}
+
+/* the rows that the command touched, or nil */
+static int result_cmd_tuples(lua_State *L) {
+  const char *s;
+  int64_t v;
+  pgv_check_result(L, 1);
+  s = PQcmdTuples(check_any(L, 1)->pg);
+  if (pgv_text_int64(s, strlen(s), &v) <= 0) return 0;
+  pgv_pushint64(L, v);
+  return 1;
+}
+
+static int result_nparams(lua_State *L) {
+  lua_pushinteger(L, PQnparams(pgv_check_result(L, 1)));
+  return 1;
+}
+
+static int result_error(lua_State *L) {
+  pgv_push_report(L, pgv_check_result(L, 1));
+  return 1;
+}
+
+/* ---- rows ---- */
+
+enum { WHOLE, MAPPING, COLUMN, VALUES }; /* what is built of the rows */
+
+/* the protected call's arguments */
+typedef struct job {
+  const PGresult *r;
+  pgv_place at;
+  int what, column; /* column: from 0, for COLUMN */
+  int first, last;  /* rows, from 0; last is past the end */
+} job;
+
+enum { JOB = 1, ANCHOR, OUT }; /* its stack; from OUT + 1 the names */
+
+/* [-0, +1, e] the value of a field, null as pushed by the caller's choice */
+static void push_value(lua_State *L, job *j, int row, int col) {
+  const PGresult *r = j->r;
+  const pgv_field *f = &j->at.shape->f[col];
+  j->at.i = col + 1;
+  pgv_field_read(L, PQgetvalue(r, row, col),
+                 (size_t)PQgetlength(r, row, col), PQfformat(r, col), f);
+  if (f->convert) pgv_convert(L, ANCHOR, col + 1);
+}
+
+/* [-0, +1, e] a row as j->what says */
+static void push_row(lua_State *L, job *j, int row) {
+  const pgv_shape *s = j->at.shape;
+  int i, whole = j->what == WHOLE;
+  lua_createtable(L, whole ? s->n : 0, s->named);
+  for (i = 0; i < s->n; i++) {
+    int named = !s->f[i].unnamed;
+    if (PQgetisnull(j->r, row, i)) {
+      if (!whole) continue;
+      lua_pushlightuserdata(L, NULL);
+      named = 0;
+    } else {
+      push_value(L, j, row, i);
+    }
+    if (named) {
+      lua_pushvalue(L, OUT + 1 + i);
+      lua_pushvalue(L, -2);
+      lua_rawset(L, -4);
+    }
+    if (whole)
+      lua_rawseti(L, -2, i + 1);
+    else
+      lua_pop(L, 1);
+  }
+}
+
+/* [protected, +1, e] a sequence of rows */
+static int build_rows(lua_State *L) {
+  job *j = (job *)lua_touserdata(L, JOB);
+  const pgv_shape *s = j->at.shape;
+  int i, row, meta;
+  lua_createtable(L, j->last - j->first, 0);
+  luaL_checkstack(L, s->n + 20, "too many columns");
+  for (i = 0; i < s->n; i++) lua_rawgeti(L, ANCHOR, i + 1);
+  lua_getfield(L, ANCHOR, "row");
+  meta = lua_gettop(L);
+  for (row = j->first; row < j->last; row++) {
+    j->at.row = row + 1;
+    push_row(L, j, row);
+    if (!lua_isnil(L, meta)) {
+      lua_pushvalue(L, meta);
+      lua_setmetatable(L, -2);
+    }
+    lua_rawseti(L, OUT, row - j->first + 1);
+  }
+  lua_settop(L, OUT);
+  return 1;
+}
+
+/* [protected, +1, e] a sequence of one column's values */
+static int build_column(lua_State *L) {
+  job *j = (job *)lua_touserdata(L, JOB);
+  int row;
+  lua_createtable(L, j->last - j->first, 0);
+  for (row = j->first; row < j->last; row++) {
+    j->at.row = row + 1;
+    if (PQgetisnull(j->r, row, j->column))
+      lua_pushlightuserdata(L, NULL);
+    else
+      push_value(L, j, row, j->column);
+    lua_rawseti(L, OUT, row - j->first + 1);
+  }
+  return 1;
+}
+
+/* [protected, +n, e] the values of one row, or that of one column */
+static int build_values(lua_State *L) {
+  job *j = (job *)lua_touserdata(L, JOB);
+  int i, n = j->what == COLUMN ? 1 : j->at.shape->n;
+  luaL_checkstack(L, n + 20, "too many columns");
+  for (i = 0; i < n; i++) {
+    int col = j->what == COLUMN ? j->column : i;
+    if (PQgetisnull(j->r, j->first, col))
+      lua_pushnil(L);
+    else
+      push_value(L, j, j->first, col);
+  }
+  return n;
+}
+
+/* [-0, +0, e] a row's number; `past`: the one after the last is allowed */
+static int check_row(lua_State *L, const PGresult *r, int idx, int past) {
+  lua_Integer i = luaL_checkinteger(L, idx);
+  if (i < 1 || i > PQntuples(r) + past)
+    pgv_raise(L, "InterfaceError", NULL, "row %ld is not in the result",
+              (long)i);
+  return (int)(i - 1);
+}
+
+/* [-0, +0, e] the job of a method (result, decoder, …) */
+static void job_init(lua_State *L, job *j, int what) {
+  memset(j, 0, sizeof *j);
+  j->r = pgv_check_result(L, 1);
+  j->at.shape = pgv_check_decoder(L, 2);
+  j->at.noun = "column";
+  j->what = what;
+  j->last = PQntuples(j->r);
+  if (j->at.shape->n != PQnfields(j->r))
+    pgv_raise(L, "InterfaceError", NULL,
+              "decoder has %d columns, the result has %d", j->at.shape->n,
+              PQnfields(j->r));
+}
+
+/* [-0, +0, e] the rows [first [, last]] of the arguments from idx */
+static void job_range(lua_State *L, job *j, int idx) {
+  if (!lua_isnoneornil(L, idx)) j->first = check_row(L, j->r, idx, 1);
+  if (!lua_isnoneornil(L, idx + 1)) {
+    lua_Integer last = luaL_checkinteger(L, idx + 1);
+    if (last < j->last) j->last = last < 0 ? 0 : (int)last;
+  }
+  if (j->last < j->first) j->last = j->first;
+}
+
+/* [-0, +?, e] runs the job; what it pushed is the method's result */
+static int job_run(lua_State *L, job *j, lua_CFunction body) {
+  int top = lua_gettop(L), status;
+  result *r = check_any(L, 1);
+  lua_pushcfunction(L, body);
+  lua_pushlightuserdata(L, j);
+  lua_getiuservalue(L, 2, 1);
+  r->readers++;
+  status = lua_pcall(L, 2, LUA_MULTRET, 0);
+  r->readers--;
+  if (status != LUA_OK) pgv_raise_at(L, &j->at);
+  return lua_gettop(L) - top;
+}
+
+static int result_rows(lua_State *L) {
+  job j;
+  job_init(L, &j, WHOLE);
+  job_range(L, &j, 3);
+  return job_run(L, &j, build_rows);
+}
+
+static int result_mappings(lua_State *L) {
+  job j;
+  job_init(L, &j, MAPPING);
+  job_range(L, &j, 3);
+  return job_run(L, &j, build_rows);
+}
+
+static int result_row(lua_State *L) {
+  job j;
+  job_init(L, &j, WHOLE);
+  j.first = check_row(L, j.r, 3, 0);
+  j.last = j.first + 1;
+  job_run(L, &j, build_rows);
+  lua_rawgeti(L, -1, 1);
+  return 1;
+}
+
+static int result_column(lua_State *L) {
+  job j;
+  job_init(L, &j, COLUMN);
+  j.column = check_column(L, j.r, 3);
+  job_range(L, &j, 4);
+  return job_run(L, &j, build_column);
+}
+
+static int result_value(lua_State *L) {
+  job j;
+  job_init(L, &j, COLUMN);
+  j.first = check_row(L, j.r, 3, 0);
+  j.column = check_column(L, j.r, 4);
+  return job_run(L, &j, build_values);
+}
+
+static int result_values(lua_State *L) {
+  job j;
+  job_init(L, &j, VALUES);
+  j.first = check_row(L, j.r, 3, 0);
+  return job_run(L, &j, build_values);
+}
+
+static const luaL_Reg result_methods[] = {
+  {"status", result_status},
+  {"ntuples", result_ntuples},
+  {"nfields", result_nfields},
+  {"name", result_name},
+  {"names", result_names},
+  {"signature", result_signature},
+  {"oids", result_oids},
+  {"formats", result_formats},
+  {"mods", result_mods},
+  {"table_oid", result_table_oid},
+  {"cmd_status", result_cmd_status},
+  {"cmd_tuples", result_cmd_tuples},
+  {"nparams", result_nparams},
+  {"param_oids", result_param_oids},
+  {"error", result_error},
+  {"rows", result_rows},
+  {"mappings", result_mappings},
+  {"row", result_row},
+  {"column", result_column},
+  {"value", result_value},
+  {"values", result_values},
+  {"clear", result_clear},
+  {NULL, NULL}
+};
+
+static const luaL_Reg result_meta[] = {
+  {"__gc", result_clear},
+  {"__close", result_clear},
+  {"__tostring", result_tostring},
+  {NULL, NULL}
+};
+
+void pgv_open_result(lua_State *L) {
+  luaL_newmetatable(L, PGV_RESULT);
+  luaL_setfuncs(L, result_meta, 0);
+  luaL_newlib(L, result_methods);
+  lua_setfield(L, -2, "__index");
+  lua_pop(L, 1);
+}

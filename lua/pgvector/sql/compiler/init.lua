@@ -1,0 +1,4 @@
+--- Statements to SQL text.
+-- @module pgvector.sql.compiler
+local compiler = {}
+return compiler
