@@ -36,15 +36,13 @@ local function read_examples(path)
       fence = not fence and language or nil
     elseif fence and is_run(fence) then
       code = line
+      if line:find("print(", 1, true) then printing = n end
       local before, output = line:match("^(.-)%-%->%s?(.*)$")
       local message = output and output:match("^error: (.*)$")
       if message then
         code = ("raises(%d, %q, function() %s end)"):format(n, message, before)
       elseif output then
-        if before:find("%S") then
-          printing = n
-          expected[n] = {}
-        end
+        expected[printing] = expected[printing] or {}
         table.insert(expected[printing], output)
       end
     end
@@ -87,7 +85,7 @@ local function run_examples(path, url)
   if not ok then problems[#problems + 1] = err end
   for line, output in pairs(expected) do
     local wanted, got = table.concat(output, "\n"), table.concat(printed[line] or {}, "\n")
-    if normal(wanted) ~= normal(got) then
+    if normal(wanted) ~= normal(got) and (ok or printed[line]) then
       problems[#problems + 1] = ("%s:%d: printed: %s"):format(path, line, got)
     end
   end
