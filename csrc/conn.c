@@ -3,6 +3,7 @@
 ** wait are in Lua. What fails at the server or on the way to it gives
 ** nil and a report, what is wrong in the call raises.
 */
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -77,7 +78,7 @@ static int conn_tostring(lua_State *L) {
   return 1;
 }
 
-/* ---- connecting ---- */
+/* ---- starting ---- */
 
 /* [-0, +1, e] a sequence keyword, value, … of the table at 1; their count */
 static int collect_keywords(lua_State *L) {
@@ -99,7 +100,8 @@ static int collect_keywords(lua_State *L) {
   return n;
 }
 
-/* core.connect_start(keywords): the table at 1 keeps the strings alive */
+/* core.connect_start(keywords) → connection, or nil and a report; the table
+** keeps the strings alive */
 static int connect_start(lua_State *L) {
   int i, n = collect_keywords(L);
   size_t count = (size_t)n + 1;
@@ -124,8 +126,52 @@ static int connect_start(lua_State *L) {
   c->pg = PQconnectStartParams(keys, values, 0);
   if (c->pg == NULL) return luaL_error(L, "not enough memory");
   PQsetNoticeReceiver(c->pg, pgv_notices_receive, c->notices);
+  if (PQstatus(c->pg) == CONNECTION_BAD) return pgv_conn_fail(L, c);
   return 1;
 }
+
+/* ---- connection strings ---- */
+
+#define CONNINFO "pgvector.conninfo"
+
+static int conninfo_gc(lua_State *L) {
+  PQconninfoOption **o = (PQconninfoOption **)lua_touserdata(L, 1);
+  PQconninfoFree(*o);
+  *o = NULL;
+  return 0;
+}
+
+/* core.parse_conninfo(text) → { keyword = value, … } of a URL or a string
+** of keywords, or nil and a report */
+static int parse_conninfo(lua_State *L) {
+  const char *text = pgv_check_cstring(L, 1);
+  char *message = NULL;
+  const PQconninfoOption *o;
+  PQconninfoOption **box =
+      (PQconninfoOption **)lua_newuserdatauv(L, sizeof *box, 0);
+  *box = NULL;
+  if (luaL_newmetatable(L, CONNINFO)) {
+    lua_pushcfunction(L, conninfo_gc);
+    lua_setfield(L, -2, "__gc");
+  }
+  lua_setmetatable(L, -2);
+  *box = PQconninfoParse(text, &message);
+  if (*box == NULL) {
+    char copy[256];
+    snprintf(copy, sizeof copy, "%s", message ? message : "out of memory");
+    PQfreemem(message);
+    return pgv_fail(L, copy);
+  }
+  lua_newtable(L);
+  for (o = *box; o->keyword != NULL; o++) {
+    if (o->val == NULL) continue;
+    lua_pushstring(L, o->val);
+    lua_setfield(L, -2, o->keyword);
+  }
+  return 1;
+}
+
+/* ---- connecting ---- */
 
 /* "r", "w", "ok", or nil and a report */
 static int conn_connect_poll(lua_State *L) {
@@ -355,4 +401,6 @@ void pgv_open_conn(lua_State *L) {
   lua_pop(L, 1);
   lua_pushcfunction(L, connect_start);
   lua_setfield(L, -2, "connect_start");
+  lua_pushcfunction(L, parse_conninfo);
+  lua_setfield(L, -2, "parse_conninfo");
 }

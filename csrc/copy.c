@@ -34,9 +34,9 @@ static int copy_new(lua_State *L) {
   int i;
   copy_buffer *c;
   for (i = 0; i < s->n && !text; i++)
-    if (s->f[i].kind->send == NULL)
-      pgv_argerror(L, "type %s has no binary form here: use the text format",
-                   s->f[i].kind->name);
+    if (!pgv_field_has_binary(&s->f[i]))
+      pgv_argerror(L, "column %d has no binary form: use the text format",
+                   i + 1);
   c = (copy_buffer *)lua_newuserdatauv(L, sizeof *c, 1);
   memset(c, 0, sizeof *c);
   c->shape = s;
@@ -118,7 +118,7 @@ static void row_begin(lua_State *L, job *j, int n) {
   if (n != c->shape->n)
     pgv_argerror(L, "expected %d values, got %d", c->shape->n, n);
   if (c->text) return;
-  pgv_put16(pgv_buf_room(L, &c->b, 2), (unsigned)n);
+  pgv_put16(pgv_buf_room(L, &c->b, 2), (uint16_t)n);
   c->b.n += 2;
 }
 
@@ -202,24 +202,24 @@ static void run(lua_State *L, job *j, lua_CFunction body, int n) {
   if (lua_pcall(L, n + 2, 0, 0) != LUA_OK) pgv_raise_at(L, &j->at);
 }
 
-/* buffer:row(v1, v2, …) */
+/* buffer:row(v1, v2, …) → bytes in the buffer */
 static int copy_row(lua_State *L) {
   job j;
   memset(&j, 0, sizeof j);
   j.c = check_buffer(L, 1);
   luaL_checkstack(L, 5, "too many columns");
   run(L, &j, put_row, lua_gettop(L) - 1);
-  return 0;
+  return copy_len(L);
 }
 
-/* buffer:row_table(t) */
+/* buffer:row_table(t) → bytes in the buffer */
 static int copy_row_table(lua_State *L) {
   job j;
   memset(&j, 0, sizeof j);
   j.c = check_buffer(L, 1);
   lua_settop(L, 2);
   run(L, &j, put_row_table, 1);
-  return 0;
+  return copy_len(L);
 }
 
 /* buffer:rows(sequence [, first]) → the index of the first row not taken */

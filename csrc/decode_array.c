@@ -14,7 +14,9 @@ typedef struct input {
   int ndim, size[MAX_DIMS];
 } input;
 
-static void malformed(lua_State *L) { pgv_malformed(L, "array"); }
+PGV_NORETURN static void malformed(lua_State *L) {
+  pgv_malformed(L, "array");
+}
 
 static void push_null(lua_State *L) { lua_pushlightuserdata(L, NULL); }
 

@@ -52,12 +52,8 @@ void pgv_int_parse(lua_State *L, const char *p, size_t n) {
 /* ---- floats ---- */
 
 void pgv_float4_recv(lua_State *L, const char *p, size_t n) {
-  float v;
-  uint32_t u;
   check_size(L, n, 4, "real");
-  u = pgv_get32(p);
-  memcpy(&v, &u, 4);
-  lua_pushnumber(L, v);
+  lua_pushnumber(L, pgv_bits_float(pgv_get32(p)));
 }
 
 void pgv_float4_parse(lua_State *L, const char *p, size_t n) {
@@ -97,30 +93,31 @@ typedef struct figures {
 } figures;
 
 /* [-0, +0, -] */
-static figures count_figures(const char *p, size_t n) {
-  figures f = {0, 1};
+static void count_figures(const char *p, size_t n, figures *f) {
   int zeros = 0;
   size_t i;
+  f->digits = 0;
+  f->whole = 1;
   for (i = n > 0 && p[0] == '-'; i < n; i++) {
     if (p[i] == '.') {
-      f.whole = 0;
+      f->whole = 0;
       continue;
     }
     if (p[i] == '0') {
-      zeros += f.digits > 0; /* they count once another digit follows */
+      zeros += f->digits > 0; /* they count once another digit follows */
     } else {
-      f.digits += zeros + 1;
+      f->digits += zeros + 1;
       zeros = 0;
     }
   }
-  return f;
 }
 
 /* [-0, +1, m] pushes a number if up to 15 digits and 2^53 keep it exact (and
 ** it is not too small), else its text */
 static void push_exact(lua_State *L, const char *p, size_t n) {
-  figures f = count_figures(p, n);
+  figures f;
   double v;
+  count_figures(p, n, &f);
   if (!pgv_text_double(L, p, n, &v)) pgv_malformed(L, "numeric");
   if (n > 0 && p[n - 1] > '9') /* NaN, Infinity */
     lua_pushnumber(L, v);

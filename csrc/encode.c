@@ -54,6 +54,10 @@ void pgv_check_extension(lua_State *L, const pgv_kind *k, Oid oid) {
     pgv_dataerror(L, "42704", "%s type not found in the database", k->name);
 }
 
+int pgv_field_has_binary(const pgv_field *f) {
+  return f->kind->send != NULL && !f->text_only;
+}
+
 void pgv_field_send(lua_State *L, int idx, const pgv_field *f, pgv_buf *b) {
   if (f->array)
     pgv_array_send(L, idx, f, b);

@@ -55,7 +55,7 @@ static void print_int(lua_State *L, pgv_buf *b, int64_t v) {
 void pgv_int2_send(lua_State *L, int idx, int dim, pgv_buf *b) {
   int64_t v = get_int(L, idx, INT16_MIN, INT16_MAX, "smallint");
   (void)dim;
-  pgv_put16(pgv_buf_room(L, b, 2), (unsigned)v & 0xffff);
+  pgv_put16(pgv_buf_room(L, b, 2), (uint16_t)v);
   b->n += 2;
 }
 
@@ -128,10 +128,8 @@ static double get_float4(lua_State *L, int idx) {
 
 void pgv_float4_send(lua_State *L, int idx, int dim, pgv_buf *b) {
   float v = (float)get_float4(L, idx);
-  uint32_t u;
   (void)dim;
-  memcpy(&u, &v, 4);
-  pgv_put32(pgv_buf_room(L, b, 4), u);
+  pgv_put32(pgv_buf_room(L, b, 4), pgv_float_bits(v));
   b->n += 4;
 }
 
@@ -216,10 +214,10 @@ static int read_decimal(const char *s, size_t n, decimal *d) {
 
 static void put_numeric_head(char *p, long digits, long weight, unsigned sign,
                              long scale) {
-  pgv_put16(p, (unsigned)digits);
-  pgv_put16(p + 2, (unsigned)weight & 0xffff);
-  pgv_put16(p + 4, sign);
-  pgv_put16(p + 6, (unsigned)scale);
+  pgv_put16(p, (uint16_t)digits);
+  pgv_put16(p + 2, (uint16_t)weight);
+  pgv_put16(p + 4, (uint16_t)sign);
+  pgv_put16(p + 6, (uint16_t)scale);
 }
 
 /* [-0, +0, e] groups of four digits, aligned to the point, without zero
@@ -246,7 +244,7 @@ static void send_decimal(lua_State *L, const decimal *d, pgv_buf *b) {
       weight--;
       continue;
     }
-    pgv_put16(b->p + b->n, v);
+    pgv_put16(b->p + b->n, (uint16_t)v);
     b->n += 2;
     used++;
   }

@@ -79,8 +79,9 @@ static void encode_param(lua_State *L, job *j, const pgv_shape *s, int i) {
   const pgv_field *f = &s->f[i];
   int is_string = lua_type(L, ITEM) == LUA_TSTRING;
   size_t start = p->buf->n;
-  p->format[i] = (f->kind->flags &
-                  (f->array ? PGV_ARRAY_BINARY : PGV_SEND_BINARY)) != 0;
+  p->format[i] =
+      !f->text_only &&
+      f->kind->flags & (f->array ? PGV_ARRAY_BINARY : PGV_SEND_BINARY);
   if (f->array && is_string) p->format[i] = 0; /* a literal: '{1,2}' */
   if (!f->array) pgv_check_extension(L, f->kind, f->oid);
   if (f->kind->send == NULL && f->oid == 0 && !f->array)

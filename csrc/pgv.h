@@ -29,6 +29,12 @@
 ** sqlstate may be NULL. The format takes what C's printf takes. */
 PGV_NORETURN void pgv_raise(lua_State *L, const char *cls, const char *sqlstate,
                             const char *fmt, ...) PGV_PRINTF(4, 5);
+/* the same with a detail, which may be NULL */
+PGV_NORETURN void pgv_raise_detail(lua_State *L, const char *cls,
+                                   const char *sqlstate, const char *detail,
+                                   const char *fmt, ...) PGV_PRINTF(5, 6);
+/* [-1, +0, e] raises the error on the top again, its message behind prefix */
+PGV_NORETURN void pgv_reraise(lua_State *L, const char *prefix);
 /* the two that nearly everything uses */
 #define pgv_dataerror(L, state, ...) pgv_raise(L, "DataError", state, __VA_ARGS__)
 #define pgv_argerror(L, ...) pgv_raise(L, "ArgumentError", NULL, __VA_ARGS__)

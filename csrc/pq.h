@@ -8,37 +8,12 @@
 #include <libpq-fe.h>
 #include <sys/types.h>
 
+#include "bytes.h"
 #include "pgv.h"
 
 #ifndef LIBPQ_HAS_PIPELINING
 #error "libpq 14 or later is needed"
 #endif
-
-/* ---- network byte order ---- */
-
-static inline void pgv_put16(char *p, unsigned v) {
-  p[0] = (char)(v >> 8), p[1] = (char)v;
-}
-
-static inline void pgv_put32(char *p, uint32_t v) {
-  pgv_put16(p, v >> 16), pgv_put16(p + 2, v & 0xffff);
-}
-
-static inline void pgv_put64(char *p, uint64_t v) {
-  pgv_put32(p, (uint32_t)(v >> 32)), pgv_put32(p + 4, (uint32_t)v);
-}
-
-static inline unsigned pgv_get16(const char *p) {
-  return (unsigned)(unsigned char)p[0] << 8 | (unsigned char)p[1];
-}
-
-static inline uint32_t pgv_get32(const char *p) {
-  return (uint32_t)pgv_get16(p) << 16 | pgv_get16(p + 2);
-}
-
-static inline uint64_t pgv_get64(const char *p) {
-  return (uint64_t)pgv_get32(p) << 32 | pgv_get32(p + 4);
-}
 
 /* ---- kind.c: what a value is on both sides ---- */
 
@@ -71,6 +46,7 @@ typedef struct pgv_field {
   Oid oid, elem_oid;
   int dim;
   char array, convert, unnamed;
+  char text_only; /* of kind text, but its binary form is something else */
 } pgv_field;
 
 /* ---- shape.c: encoders and decoders ---- */
@@ -93,8 +69,9 @@ typedef struct pgv_shape {
 
 pgv_shape *pgv_check_encoder(lua_State *L, int idx);
 pgv_shape *pgv_check_decoder(lua_State *L, int idx);
-/* [-0, +1, e] makes a shape from a sequence of specifications at idx */
-pgv_shape *pgv_shape_new(lua_State *L, int idx, const char *tname);
+/* [-0, +1, e] makes a shape from a sequence of specifications at idx; at
+** `oids`, unless that is 0, is a table of the extension's OIDs by type name */
+pgv_shape *pgv_shape_new(lua_State *L, int idx, int oids, const char *tname);
 /* [-1, +1, e] runs the convert function of field i over the top value;
 ** `anchor` is the stack index of the shape's table */
 void pgv_convert(lua_State *L, int anchor, int i);
@@ -120,6 +97,8 @@ int pgv_isnull(lua_State *L, int idx);
 /* [-0, +0, e] appends the binary or text form of a field's value */
 void pgv_field_send(lua_State *L, int idx, const pgv_field *f, pgv_buf *b);
 void pgv_field_print(lua_State *L, int idx, const pgv_field *f, pgv_buf *b);
+/* [-0, +0, -] has the field a binary form? */
+int pgv_field_has_binary(const pgv_field *f);
 /* [-0, +0, e] raises if the database has not got the extension's type */
 void pgv_check_extension(lua_State *L, const pgv_kind *k, Oid oid);
 /* [-0, +0, m] escapes what was appended after `start` with backslashes;
@@ -144,6 +123,29 @@ void pgv_field_read(lua_State *L, const char *p, size_t n, int format,
                     const pgv_field *f);
 /* [-0, +0, e] */
 PGV_NORETURN void pgv_malformed(lua_State *L, const char *type);
+
+/*
+** rows.c: rows of values that come from a result or from COPY. They are built
+** in a protected call whose stack begins like this; from PGV_ROWS_OUT + 1 are
+** the names, once pgv_rows_begin was called.
+*/
+enum { PGV_ROWS_JOB = 1, PGV_ROWS_ANCHOR, PGV_ROWS_OUT };
+
+typedef struct pgv_rows {
+  pgv_place at; /* at.shape is the decoder */
+  const void *from;
+  /* the length of a value, -1 for NULL */
+  int (*cell)(const void *from, int row, int col, const char **p,
+              int *format);
+  int mapping; /* rows have names only */
+} pgv_rows;
+
+/* [-0, +?, e] once PGV_ROWS_OUT is on the top */
+void pgv_rows_begin(lua_State *L, const pgv_rows *rows);
+/* [-0, +1|0, e] 1 and the value, or 0 and nothing for NULL */
+int pgv_push_cell(lua_State *L, pgv_rows *rows, int row, int col);
+/* [-0, +1, e] */
+void pgv_push_row(lua_State *L, pgv_rows *rows, int row);
 
 /* decode_array.c */
 void pgv_array_recv(lua_State *L, const char *p, size_t n,
@@ -210,9 +212,10 @@ extern const luaL_Reg pgv_query_methods[], pgv_params_methods[],
 
 /* [-0, +0, m] each adds its functions to the module table on the top */
 void pgv_open_conn(lua_State *L);
-void pgv_open_conninfo(lua_State *L);
 void pgv_open_shape(lua_State *L);
 void pgv_open_result(lua_State *L);
 void pgv_open_copy(lua_State *L);
+void pgv_open_copy_reader(lua_State *L);
+void pgv_open_codec(lua_State *L);
 
 #endif

@@ -88,10 +88,11 @@ const luaL_Reg pgv_query_methods[] = {
 
 void pgv_open_libpq(lua_State *L) {
   pgv_open_conn(L);
-  pgv_open_conninfo(L);
   pgv_open_shape(L);
   pgv_open_result(L);
   pgv_open_copy(L);
+  pgv_open_copy_reader(L);
+  pgv_open_codec(L);
   lua_pushinteger(L, PQlibVersion());
   lua_setfield(L, -2, "libpq_version");
 }

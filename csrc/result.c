@@ -146,24 +146,6 @@ static lua_Integer get_param_oid(const PGresult *r, int i) {
   return (lua_Integer)PQparamtype(r, i);
 }
 
-/* one string for what a decoder depends on: types, formats and names */
-static int result_signature(lua_State *L) {
-  const PGresult *r = pgv_check_result(L, 1);
-  pgv_buf *b = pgv_buf_new(L);
-  int i, n = PQnfields(r);
-  for (i = 0; i < n; i++) {
-    const char *name = PQfname(r, i);
-    char *p = pgv_buf_room(L, b, 5);
-    pgv_put32(p, (uint32_t)PQftype(r, i));
-    p[4] = (char)PQfformat(r, i);
-    b->n += 5;
-    pgv_buf_add(L, b, name, strlen(name) + 1);
-  }
-  lua_pushlstring(L, n > 0 ? b->p : "", b->n);
-  pgv_buf_free(b);
-  return 1;
-}
-
 static int result_oids(lua_State *L) {
   const PGresult *r = pgv_check_result(L, 1);
   return push_numbers(L, r, PQnfields(r), get_oid);
@@ -202,6 +184,23 @@ static int result_cmd_tuples(lua_State *L) {
   return 1;
 }
 
+/* a string that is the same for results of the same shape: what a decoder
+** depends on */
+static int result_signature(lua_State *L) {
+  const PGresult *r = pgv_check_result(L, 1);
+  int i, n = PQnfields(r);
+  luaL_Buffer b;
+  luaL_buffinit(L, &b);
+  for (i = 0; i < n; i++) {
+    char oid[4];
+    pgv_put32(oid, PQftype(r, i));
+    luaL_addlstring(&b, oid, sizeof oid);
+    luaL_addlstring(&b, PQfname(r, i), strlen(PQfname(r, i)) + 1);
+  }
+  luaL_pushresult(&b);
+  return 1;
+}
+
 static int result_nparams(lua_State *L) {
   lua_pushinteger(L, PQnparams(pgv_check_result(L, 1)));
   return 1;
@@ -214,109 +213,67 @@ static int result_error(lua_State *L) {
 
 /* ---- rows ---- */
 
-enum { WHOLE, MAPPING, COLUMN, VALUES }; /* what is built of the rows */
+/* pgv_rows.cell of a result */
+static int get_cell(const void *from, int row, int col, const char **p,
+                    int *format) {
+  const PGresult *r = (const PGresult *)from;
+  if (PQgetisnull(r, row, col)) return -1;
+  *p = PQgetvalue(r, row, col);
+  *format = PQfformat(r, col);
+  return PQgetlength(r, row, col);
+}
 
 /* the protected call's arguments */
 typedef struct job {
-  const PGresult *r;
-  pgv_place at;
-  int what, column; /* column: from 0, for COLUMN */
-  int first, last;  /* rows, from 0; last is past the end */
+  pgv_rows rows;
+  int column;      /* from 0 */
+  int first, last; /* rows from 0; last is past the end */
 } job;
-
-enum { JOB = 1, ANCHOR, OUT }; /* its stack; from OUT + 1 the names */
-
-/* [-0, +1, e] the value of a field, null as pushed by the caller's choice */
-static void push_value(lua_State *L, job *j, int row, int col) {
-  const PGresult *r = j->r;
-  const pgv_field *f = &j->at.shape->f[col];
-  j->at.i = col + 1;
-  pgv_field_read(L, PQgetvalue(r, row, col),
-                 (size_t)PQgetlength(r, row, col), PQfformat(r, col), f);
-  if (f->convert) pgv_convert(L, ANCHOR, col + 1);
-}
-
-/* [-0, +1, e] a row as j->what says */
-static void push_row(lua_State *L, job *j, int row) {
-  const pgv_shape *s = j->at.shape;
-  int i, whole = j->what == WHOLE;
-  lua_createtable(L, whole ? s->n : 0, s->named);
-  for (i = 0; i < s->n; i++) {
-    int named = !s->f[i].unnamed;
-    if (PQgetisnull(j->r, row, i)) {
-      if (!whole) continue;
-      lua_pushlightuserdata(L, NULL);
-      named = 0;
-    } else {
-      push_value(L, j, row, i);
-    }
-    if (named) {
-      lua_pushvalue(L, OUT + 1 + i);
-      lua_pushvalue(L, -2);
-      lua_rawset(L, -4);
-    }
-    if (whole)
-      lua_rawseti(L, -2, i + 1);
-    else
-      lua_pop(L, 1);
-  }
-}
 
 /* [protected, +1, e] a sequence of rows */
 static int build_rows(lua_State *L) {
-  job *j = (job *)lua_touserdata(L, JOB);
-  const pgv_shape *s = j->at.shape;
-  int i, row, meta;
+  job *j = (job *)lua_touserdata(L, PGV_ROWS_JOB);
+  int row;
   lua_createtable(L, j->last - j->first, 0);
-  luaL_checkstack(L, s->n + 20, "too many columns");
-  for (i = 0; i < s->n; i++) lua_rawgeti(L, ANCHOR, i + 1);
-  lua_getfield(L, ANCHOR, "row");
-  meta = lua_gettop(L);
+  pgv_rows_begin(L, &j->rows);
   for (row = j->first; row < j->last; row++) {
-    j->at.row = row + 1;
-    push_row(L, j, row);
-    if (!lua_isnil(L, meta)) {
-      lua_pushvalue(L, meta);
-      lua_setmetatable(L, -2);
-    }
-    lua_rawseti(L, OUT, row - j->first + 1);
+    pgv_push_row(L, &j->rows, row);
+    lua_rawseti(L, PGV_ROWS_OUT, row - j->first + 1);
   }
-  lua_settop(L, OUT);
+  lua_settop(L, PGV_ROWS_OUT);
   return 1;
 }
 
 /* [protected, +1, e] a sequence of one column's values */
 static int build_column(lua_State *L) {
-  job *j = (job *)lua_touserdata(L, JOB);
+  job *j = (job *)lua_touserdata(L, PGV_ROWS_JOB);
   int row;
   lua_createtable(L, j->last - j->first, 0);
   for (row = j->first; row < j->last; row++) {
-    j->at.row = row + 1;
-    if (PQgetisnull(j->r, row, j->column))
+    if (!pgv_push_cell(L, &j->rows, row, j->column))
       lua_pushlightuserdata(L, NULL);
-    else
-      push_value(L, j, row, j->column);
-    lua_rawseti(L, OUT, row - j->first + 1);
+    lua_rawseti(L, PGV_ROWS_OUT, row - j->first + 1);
   }
   return 1;
 }
 
-/* [protected, +n, e] the values of one row, or that of one column */
+/* [protected, +1, e] one value */
+static int build_value(lua_State *L) {
+  job *j = (job *)lua_touserdata(L, PGV_ROWS_JOB);
+  return pgv_push_cell(L, &j->rows, j->first, j->column);
+}
+
+/* [protected, +n, e] the values of one row */
 static int build_values(lua_State *L) {
-  job *j = (job *)lua_touserdata(L, JOB);
-  int i, n = j->what == COLUMN ? 1 : j->at.shape->n;
+  job *j = (job *)lua_touserdata(L, PGV_ROWS_JOB);
+  int i, n = j->rows.at.shape->n;
   luaL_checkstack(L, n + 20, "too many columns");
-  for (i = 0; i < n; i++) {
-    int col = j->what == COLUMN ? j->column : i;
-    if (PQgetisnull(j->r, j->first, col))
-      lua_pushnil(L);
-    else
-      push_value(L, j, j->first, col);
-  }
+  for (i = 0; i < n; i++)
+    if (!pgv_push_cell(L, &j->rows, j->first, i)) lua_pushnil(L);
   return n;
 }
 
-/* [-0, +0, e] a row's number; `past`: the one after the last is allowed */
+/* [-0, +0, e] a row's number from 0; `past`: the one after the last as well */
 static int check_row(lua_State *L, const PGresult *r, int idx, int past) {
   lua_Integer i = luaL_checkinteger(L, idx);
   if (i < 1 || i > PQntuples(r) + past)
@@ -325,23 +282,25 @@ static int check_row(lua_State *L, const PGresult *r, int idx, int past) {
   return (int)(i - 1);
 }
 
-/* [-0, +0, e] the job of a method (result, decoder, …) */
-static void job_init(lua_State *L, job *j, int what) {
+/* [-0, +0, e] the job of a method (result, decoder, …); the result */
+static const PGresult *job_init(lua_State *L, job *j) {
+  const PGresult *r = pgv_check_result(L, 1);
   memset(j, 0, sizeof *j);
-  j->r = pgv_check_result(L, 1);
-  j->at.shape = pgv_check_decoder(L, 2);
-  j->at.noun = "column";
-  j->what = what;
-  j->last = PQntuples(j->r);
-  if (j->at.shape->n != PQnfields(j->r))
+  j->rows.at.shape = pgv_check_decoder(L, 2);
+  j->rows.at.noun = "column";
+  j->rows.from = r;
+  j->rows.cell = get_cell;
+  j->last = PQntuples(r);
+  if (j->rows.at.shape->n != PQnfields(r))
     pgv_raise(L, "InterfaceError", NULL,
-              "decoder has %d columns, the result has %d", j->at.shape->n,
-              PQnfields(j->r));
+              "decoder has %d columns, the result has %d",
+              j->rows.at.shape->n, PQnfields(r));
+  return r;
 }
 
 /* [-0, +0, e] the rows [first [, last]] of the arguments from idx */
-static void job_range(lua_State *L, job *j, int idx) {
-  if (!lua_isnoneornil(L, idx)) j->first = check_row(L, j->r, idx, 1);
+static void job_range(lua_State *L, job *j, const PGresult *r, int idx) {
+  if (!lua_isnoneornil(L, idx)) j->first = check_row(L, r, idx, 1);
   if (!lua_isnoneornil(L, idx + 1)) {
     lua_Integer last = luaL_checkinteger(L, idx + 1);
     if (last < j->last) j->last = last < 0 ? 0 : (int)last;
@@ -359,54 +318,61 @@ static int job_run(lua_State *L, job *j, lua_CFunction body) {
   r->readers++;
   status = lua_pcall(L, 2, LUA_MULTRET, 0);
   r->readers--;
-  if (status != LUA_OK) pgv_raise_at(L, &j->at);
+  if (status != LUA_OK) pgv_raise_at(L, &j->rows.at);
   return lua_gettop(L) - top;
 }
 
+/* result:rows(decoder [, first [, last]]) → sequence of rows */
 static int result_rows(lua_State *L) {
   job j;
-  job_init(L, &j, WHOLE);
-  job_range(L, &j, 3);
+  const PGresult *r = job_init(L, &j);
+  job_range(L, &j, r, 3);
   return job_run(L, &j, build_rows);
 }
 
+/* the same with names only */
 static int result_mappings(lua_State *L) {
   job j;
-  job_init(L, &j, MAPPING);
-  job_range(L, &j, 3);
+  const PGresult *r = job_init(L, &j);
+  job_range(L, &j, r, 3);
+  j.rows.mapping = 1;
   return job_run(L, &j, build_rows);
 }
 
+/* result:row(decoder, i) → row */
 static int result_row(lua_State *L) {
   job j;
-  job_init(L, &j, WHOLE);
-  j.first = check_row(L, j.r, 3, 0);
+  const PGresult *r = job_init(L, &j);
+  j.first = check_row(L, r, 3, 0);
   j.last = j.first + 1;
   job_run(L, &j, build_rows);
   lua_rawgeti(L, -1, 1);
   return 1;
 }
 
+/* result:column(decoder, column [, first [, last]]) → sequence */
 static int result_column(lua_State *L) {
   job j;
-  job_init(L, &j, COLUMN);
-  j.column = check_column(L, j.r, 3);
-  job_range(L, &j, 4);
+  const PGresult *r = job_init(L, &j);
+  j.column = check_column(L, r, 3);
+  job_range(L, &j, r, 4);
   return job_run(L, &j, build_column);
 }
 
+/* result:value(decoder, row, column) → value, nil for NULL */
 static int result_value(lua_State *L) {
   job j;
-  job_init(L, &j, COLUMN);
-  j.first = check_row(L, j.r, 3, 0);
-  j.column = check_column(L, j.r, 4);
-  return job_run(L, &j, build_values);
+  const PGresult *r = job_init(L, &j);
+  j.first = check_row(L, r, 3, 0);
+  j.column = check_column(L, r, 4);
+  return job_run(L, &j, build_value);
 }
 
+/* result:values(decoder, row) → value, value, … */
 static int result_values(lua_State *L) {
   job j;
-  job_init(L, &j, VALUES);
-  j.first = check_row(L, j.r, 3, 0);
+  const PGresult *r = job_init(L, &j);
+  j.first = check_row(L, r, 3, 0);
   return job_run(L, &j, build_values);
 }
 

@@ -42,11 +42,11 @@ static void set_kind(lua_State *L, pgv_field *f) {
 }
 
 /* [-0, +0, e] the OIDs that the specification on the top leaves open; those
-** of the extension's types are in the table at `oids`, if there is one */
+** of the extension's types are in the table at `oids`, unless that is 0 */
 static void default_oids(lua_State *L, pgv_field *f, int oids) {
   const pgv_kind *k = f->kind;
   Oid oid = k->oid, array_oid = k->array_oid;
-  if (k->flags & PGV_EXTENSION && lua_istable(L, oids)) {
+  if (k->flags & PGV_EXTENSION && oids != 0) {
     lua_pushvalue(L, oids);
     oid = (Oid)int_option(L, k->name, OID_MAX);
     lua_pop(L, 1);
@@ -71,6 +71,9 @@ static void set_field(lua_State *L, pgv_shape *s, int i, int anchor,
   f->oid = (Oid)int_option(L, "oid", OID_MAX);
   f->elem_oid = (Oid)int_option(L, "elem_oid", OID_MAX);
   default_oids(L, f, oids);
+  lua_getfield(L, -1, "binary");
+  f->text_only = (char)(lua_isboolean(L, -1) && !lua_toboolean(L, -1));
+  lua_pop(L, 1);
   lua_getfield(L, -1, "name");
   if (lua_type(L, -1) == LUA_TSTRING) {
     f->name = lua_tostring(L, -1);
@@ -89,7 +92,7 @@ static void set_field(lua_State *L, pgv_shape *s, int i, int anchor,
   }
 }
 
-pgv_shape *pgv_shape_new(lua_State *L, int idx, const char *tname) {
+pgv_shape *pgv_shape_new(lua_State *L, int idx, int oids, const char *tname) {
   pgv_shape *s;
   int i, n, anchor;
   luaL_checktype(L, idx, LUA_TTABLE);
@@ -109,12 +112,12 @@ pgv_shape *pgv_shape_new(lua_State *L, int idx, const char *tname) {
     if (!lua_istable(L, -1))
       pgv_argerror(L, "field %d: expected table, got %s", i + 1,
                    luaL_typename(L, -1));
-    set_field(L, s, i, anchor, idx + 1);
+    set_field(L, s, i, anchor, oids);
     lua_pop(L, 1);
     s->n = i + 1;
   }
-  if (lua_istable(L, idx + 1)) {
-    lua_pushvalue(L, idx + 1);
+  if (oids != 0) {
+    lua_pushvalue(L, oids);
     s->extension_oid[0] = (Oid)int_option(L, "vector", OID_MAX);
     s->extension_oid[1] = (Oid)int_option(L, "halfvec", OID_MAX);
     s->extension_oid[2] = (Oid)int_option(L, "sparsevec", OID_MAX);
@@ -135,7 +138,8 @@ void pgv_convert(lua_State *L, int anchor, int i) {
 /* core.encoder(specifications [, { vector = oid, … }]) */
 static int encoder_new(lua_State *L) {
   lua_settop(L, 2);
-  pgv_shape_new(L, 1, PGV_ENCODER);
+  if (!lua_isnil(L, 2)) luaL_checktype(L, 2, LUA_TTABLE);
+  pgv_shape_new(L, 1, lua_isnil(L, 2) ? 0 : 2, PGV_ENCODER);
   return 1;
 }
 
@@ -144,7 +148,7 @@ static int encoder_binary(lua_State *L) {
   const pgv_shape *s = pgv_check_encoder(L, 1);
   int i;
   for (i = 0; i < s->n; i++)
-    if (s->f[i].kind->send == NULL) break;
+    if (!pgv_field_has_binary(&s->f[i])) break;
   lua_pushboolean(L, i == s->n);
   return 1;
 }
@@ -213,8 +217,7 @@ static void find_duplicates(lua_State *L, pgv_shape *s) {
 /* core.decoder(specifications) */
 static int decoder_new(lua_State *L) {
   lua_settop(L, 1);
-  lua_pushnil(L);
-  find_duplicates(L, pgv_shape_new(L, 1, PGV_DECODER));
+  find_duplicates(L, pgv_shape_new(L, 1, 0, PGV_DECODER));
   return 1;
 }
 

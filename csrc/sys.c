@@ -38,6 +38,8 @@ static int sys_poll(lua_State *L) {
   int forever = lua_isnoneornil(L, 3), n;
   double deadline = forever ? 0 : monotonic() + luaL_checknumber(L, 3) / 1e3;
   p.fd = (int)luaL_checkinteger(L, 1);
+  if (p.fd < 0) /* poll would ignore it, and wait */
+    pgv_raise(L, "InterfaceError", NULL, "descriptor %d is closed", p.fd);
   p.events = (short)((strchr(events, 'r') ? POLLIN : 0) |
                      (strchr(events, 'w') ? POLLOUT : 0));
   do {

@@ -91,8 +91,8 @@ function errors.raise(cls, format, ...)
   error(errors.new(cls, format), 0)
 end
 
-core.on_error(function(cls, message, sqlstate)
-  return errors.new(cls, message, { sqlstate = sqlstate })
+core.on_error(function(cls, message, sqlstate, detail)
+  return errors.new(cls, message, { sqlstate = sqlstate, detail = detail })
 end)
 
 -- SQLSTATE class (first two characters) → error class, as psycopg maps them.
