@@ -139,9 +139,8 @@ end
 -- @tparam Connection conn
 -- @param stmt a statement
 -- @tparam table rows sequence of tables of values by name
--- @tparam function bind_values (compiled, row) → values in $n order
 -- @treturn Result
-function many.execute(conn, stmt, rows, bind_values)
+function many.execute(conn, stmt, rows)
   local by_shape, jobs = {}, {}
   for i, row in ipairs(rows) do
     if type(row) ~= "table" then
@@ -154,7 +153,7 @@ function many.execute(conn, stmt, rows, bind_values)
       compiled = compiler.compile(stmt, options)
       by_shape[shape] = compiled
     end
-    jobs[i] = { compiled = compiled, values = bind_values(compiled, row) }
+    jobs[i] = { compiled = compiled, values = compiler.values(compiled, row) }
   end
   return conn:_execute_many(jobs)
 end

@@ -55,7 +55,13 @@ function coerce.expr(x, type_, where)
   if type(x) == "table" then
     local mt = getmetatable(x)
     if type(mt) == "table" then
-      if rawget(mt, "_is_expression") then return x end
+      if rawget(mt, "_is_expression") then
+        -- a named parameter takes the type of what it stands beside
+        if type_ and x.type == NULLTYPE and x.__visit_name == "bind" and x.key then
+          return base.with(x, { type = type_ })
+        end
+        return x
+      end
       if rawget(mt, "_is_query") then return x:_scalar() end
       if rawget(mt, "_is_from") then
         errors.raise("ArgumentError", "%s: expected a value or a column, got %s", where or "expression",

@@ -47,24 +47,23 @@ function selectable.proxy(from, key, name, source)
   }, ColumnClause)
 end
 
-local namespace_mt = {
-  __index = function(self, key)
-    local from = rawget(self, "\0from")
-    errors.raise("ArgumentError", "%s has no column '%s'%s", from:_describe(), tostring(key),
-      errors.did_you_mean(key, from:_keys()))
-  end,
-  __newindex = function(_, key)
-    errors.raise("ArgumentError", "columns cannot be added here (setting '%s')", tostring(key))
-  end,
-}
+local function refuse_column(_, key)
+  errors.raise("ArgumentError", "columns cannot be added here (setting '%s')", tostring(key))
+end
 
 --- The namespace `c` of a FROM element: `from.c.title`.
 -- @tparam table from FromClause whose `_columns()` are complete
 -- @treturn table
 function selectable.namespace(from)
-  local c = { ["\0from"] = from }
+  local c = {}
   for _, column in ipairs(from:_columns()) do c[column.key] = column end
-  return setmetatable(c, namespace_mt)
+  return setmetatable(c, {
+    __newindex = refuse_column,
+    __index = function(_, key)
+      errors.raise("ArgumentError", "%s has no column '%s'%s", from:_describe(), tostring(key),
+        errors.did_you_mean(key, from:_keys()))
+    end,
+  })
 end
 
 -- FromClause ---------------------------------------------------------------------
@@ -146,6 +145,8 @@ function FromClause:tablesample(sampling, options)
   sample.seed = options.seed ~= nil and coerce.expr(options.seed, nil, "tablesample") or nil
   return sample
 end
+
+class.seal(FromClause)
 
 -- Alias --------------------------------------------------------------------------
 
@@ -235,11 +236,6 @@ function selectable.join(left, right, condition, kind)
   return setmetatable({ left = left, right = right, condition = condition, kind = kind }, Join)
 end
 
-class.seal(FromClause)
-for _, C in ipairs{ Alias, Subquery, Lateral, Join } do
-  C.alias, C.join, C.outerjoin = FromClause.alias, FromClause.join, FromClause.outerjoin
-  C.full_join, C.tablesample = FromClause.full_join, FromClause.tablesample
-  class.seal(C)
-end
+class.seal(Join)
 
 return selectable
