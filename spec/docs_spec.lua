@@ -3,8 +3,9 @@
 --
 -- The blocks of one file make one chunk, so a later one sees the locals of an
 -- earlier one, and errors name the file's own lines. After `-->` stands what
--- the line prints; further lines that are only such a comment continue it. In
--- `--> error: …` stands a part of the error that the line raises. A block
+-- the line prints; lines below that are only such a comment go on, one for each
+-- line, or, with more spaces, for the rest of a long one. In `--> error: …`,
+-- behind a line or below it, stands a part of the error that it raises. A block
 -- marked `lua 5.4` has that version's syntax and is left out elsewhere.
 
 local db = require "spec.support.db"
@@ -40,10 +41,19 @@ local function read_examples(path)
       local before, output = line:match("^(.-)%-%->%s?(.*)$")
       local message = output and output:match("^error: (.*)$")
       if message then
+        if not before:find("%S") then
+          before, lines[n - 1] = lines[n - 1], ""
+        end
         code = ("raises(%d, %q, function() %s end)"):format(n, message, before)
       elseif output then
-        expected[printing] = expected[printing] or {}
-        table.insert(expected[printing], output)
+        local wanted = expected[printing] or {}
+        expected[printing] = wanted
+        local continued = output:match("^  +(.*)$")
+        if continued then
+          wanted[#wanted] = wanted[#wanted] .. " " .. continued
+        else
+          wanted[#wanted + 1] = output
+        end
       end
     end
     lines[n] = code
@@ -81,7 +91,7 @@ local function run_examples(path, url)
 
   local chunk = assert(load_chunk(source, "@" .. path))
   local ok, err = xpcall(function() chunk(print_there, os_there, raises) end,
-    function(e) return debug.traceback(tostring(e)) end)
+    function(e) return (debug.traceback(tostring(e), 2):gsub("\n[^\n]*docs_spec.*", "")) end)
   if not ok then problems[#problems + 1] = err end
   for line, output in pairs(expected) do
     local wanted, got = table.concat(output, "\n"), table.concat(printed[line] or {}, "\n")
