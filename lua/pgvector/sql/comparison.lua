@@ -173,7 +173,9 @@ end
 local function in_(self, values, negated)
   local where = negated and "not_in" or "in_"
   if coerce.is_query(values) then
-    return binary(self, negated and operators.not_in or operators.in_, values:_scalar(), Boolean)
+    local right = self.__visit_name ~= "tuple" and values:_scalar()
+      or node{ __visit_name = "scalar_select", element = values, type = NULLTYPE }
+    return binary(self, negated and operators.not_in or operators.in_, right, Boolean)
   end
   if coerce.is_expression(values) then
     if values.__visit_name == "scalar_select" or values.__visit_name == "tuple" then

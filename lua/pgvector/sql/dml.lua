@@ -59,16 +59,13 @@ function dml.row(from, values, where)
   return row
 end
 
---- The node for what the library itself puts into a column: a value, a SQL
--- expression, or what a function returns at each execution.
+--- The node for what the library itself puts into a column: a SQL expression,
+-- a value, or a function, which is called at each execution.
 -- @tparam table column
 -- @param default
 function dml.default(column, default)
   if coerce.is_expression(default) or coerce.is_query(default) then
     return coerce.expr(default, column.type, "default")
-  end
-  if type(default) == "function" then
-    return base.node{ __visit_name = "bind", callable = default, type = column.type, name = column.name }
   end
   return base.node{ __visit_name = "bind", value = default, type = column.type, name = column.name }
 end

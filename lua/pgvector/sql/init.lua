@@ -23,6 +23,9 @@ local sql = {
 
 for name, fn in pairs(expressions) do sql[name] = fn end
 for name, fn in pairs(compound.functions) do sql[name] = fn end
+for _, part in ipairs{ "column", "constraints", "index", "schema", "ddl" } do
+  for name, fn in pairs(require("pgvector.sql." .. part).exports) do sql[name] = fn end
+end
 
 --- A column by its name alone: `pg.column("total", pg.Integer)`.
 function sql.column(name, type_)

@@ -17,36 +17,34 @@ operators.precedence = P
 -- `prec` of the operator; `left` and `right`: an operand that binds less
 -- tightly than this gets parentheses. Comparisons associate with neither side,
 -- the others with the left one.
-local function define(name, sql, prec, fields)
-  local op = fields or {}
-  op.name, op.sql, op.prec = name, " " .. sql .. " ", prec
-  local chains = prec >= P.OTHER
-  op.left = op.left or (chains and prec or prec + 1)
-  op.right = op.right or prec + 1
+local function define(name, sql, prec, limits)
+  local op = {
+    name = name, sql = " " .. sql .. " ", prec = prec,
+    left = limits and limits.left or (prec >= P.OTHER and prec or prec + 1),
+    right = limits and limits.right or prec + 1,
+  }
   operators[name] = op
   return op
 end
 
-local function pair(name, sql, negated_name, negated_sql, prec, fields)
-  local copy = {}
-  for key, value in pairs(fields or {}) do copy[key] = value end
-  local op, negated = define(name, sql, prec, fields), define(negated_name, negated_sql, prec, copy)
+-- An operator and its negation.
+local function pair(name, sql, negated_name, negated_sql, prec, limits)
+  local op, negated = define(name, sql, prec, limits), define(negated_name, negated_sql, prec, limits)
   op.negate, negated.negate = negated, op
 end
 
-define("or_", "OR", P.OR, { left = P.OR, right = P.OR })
-define("and_", "AND", P.AND, { left = P.AND, right = P.AND })
+define("or_", "OR", P.OR)
+define("and_", "AND", P.AND)
 
-pair("eq", "=", "ne", "!=", P.COMPARE)
-pair("lt", "<", "ge", ">=", P.COMPARE)
-pair("gt", ">", "le", "<=", P.COMPARE)
-define("eq_quantified", "=", P.COMPARE)
+-- A condition inside a comparison gets parentheses even where the grammar needs
+-- none: few people read `a = b IS NULL` and `a LIKE b = c` as the server does.
+local readable = { left = P.OTHER, right = P.OTHER }
 
--- what stands left of IS gets parentheses even where the grammar needs none:
--- `(a = b) IS NULL` is not what most people read in `a = b IS NULL`
-pair("is_", "IS", "is_not", "IS NOT", P.IS, { left = P.OTHER })
-pair("is_distinct_from", "IS DISTINCT FROM", "is_not_distinct_from", "IS NOT DISTINCT FROM", P.IS,
-  { left = P.OTHER, right = P.OTHER })
+pair("eq", "=", "ne", "!=", P.COMPARE, readable)
+pair("lt", "<", "ge", ">=", P.COMPARE, readable)
+pair("gt", ">", "le", "<=", P.COMPARE, readable)
+pair("is_", "IS", "is_not", "IS NOT", P.IS, readable)
+pair("is_distinct_from", "IS DISTINCT FROM", "is_not_distinct_from", "IS NOT DISTINCT FROM", P.IS, readable)
 
 pair("like", "LIKE", "not_like", "NOT LIKE", P.LIKE)
 pair("ilike", "ILIKE", "not_ilike", "NOT ILIKE", P.LIKE)

@@ -2,7 +2,8 @@
 --
 -- Out: ISO 8601 text as the server prints it, or a number of seconds with
 -- `as = "epoch"`. In: text, seconds since 1970 in UTC, or a table as
--- `os.date("!*t")` gives it.
+-- `os.date("!*t")` gives it. The core encodes them; here they become text for
+-- constants in SQL.
 -- @module pgvector.types.datetime
 
 local errors = require "pgvector.errors"
@@ -91,13 +92,12 @@ local function timestamp_text(seconds, zone)
   return date .. " " .. clock(rest) .. zone .. era
 end
 
-local function to_timestamp(zone)
-  return function(value)
-    if type(value) == "string" then return value end
-    if type(value) == "number" then return timestamp_text(value, zone) end
-    if type(value) == "table" then return timestamp_text(table_days(value) * 86400 + table_seconds(value), zone) end
-    base.data_error("22007", "%s is not a timestamp", base.describe(value))
-  end
+local function to_timestamp(value, type_)
+  local zone = type_.timezone and "+00" or ""
+  if type(value) == "string" then return value end
+  if type(value) == "number" then return timestamp_text(value, zone) end
+  if type(value) == "table" then return timestamp_text(table_days(value) * 86400 + table_seconds(value), zone) end
+  base.data_error("22007", "%s is not a timestamp", base.describe(value))
 end
 
 local function to_date(value)
@@ -122,15 +122,13 @@ local function to_time(value)
   base.data_error("22007", "%s is not a time of day", base.describe(value))
 end
 
-local function signed(x) return literal.digits(x) end
-
 local function to_interval(value)
   if type(value) == "string" then return value end
-  if type(value) == "number" and value - value == 0 then return signed(value) .. " seconds" end
+  if type(value) == "number" and value - value == 0 then return literal.digits(value) .. " seconds" end
   if type(value) == "table" then
     errors.check_options(value, { months = true, days = true, seconds = true }, "an interval")
-    return ("%s months %s days %s seconds"):format(signed(value.months or 0), signed(value.days or 0),
-      signed(value.seconds or 0))
+    return ("%s months %s days %s seconds"):format(literal.digits(value.months or 0), literal.digits(value.days or 0),
+      literal.digits(value.seconds or 0))
   end
   base.data_error("22007", "%s is not an interval", base.describe(value))
 end
@@ -142,21 +140,25 @@ local function as_kind(self, kind, as)
   errors.raise("ArgumentError", "%s: as = %s, expected 'string' or 'epoch'", self.public_name, base.describe(as))
 end
 
--- Everything here adds and subtracts intervals: what stands beside it as a
--- string or number in `+` and `-` is one.
-local function define(name, fields)
-  fields.family = "datetime"
+-- Defines a type whose values `to_text(value, type)` writes.
+local function define(name, fields, to_text)
+  fields.family = fields.family or "datetime"
   fields.binary = true
+  function fields:check(value)
+    to_text(value, self)
+    return value
+  end
+  function fields:_literal(value) return literal.string(to_text(value, self)) end
   return base.define(name, fields)
 end
 
 datetime.Interval = define("Interval", {
-  ddl_name = "INTERVAL", kind = "interval", oid = 1186,
-  _bind_convert = function() return to_interval end,
-})
-getmetatable(datetime.Interval).family = "interval"
+  ddl_name = "INTERVAL", kind = "interval", oid = 1186, family = "interval",
+}, to_interval)
 
-datetime.DateTime = define("DateTime", { ddl_name = "TIMESTAMP WITHOUT TIME ZONE", kind = "timestamp", oid = 1114 })
+datetime.DateTime = define("DateTime", {
+  ddl_name = "TIMESTAMP WITHOUT TIME ZONE", kind = "timestamp", oid = 1114,
+}, to_timestamp)
 local DateTime = getmetatable(datetime.DateTime)
 local datetime_options = { timezone = true, as = true }
 
@@ -174,13 +176,7 @@ function DateTime:_configure(options, ...)
   return self:_with(fields)
 end
 
-local naive, utc = to_timestamp "", to_timestamp "+00"
-function DateTime:_bind_convert() return self.timezone and utc or naive end
-
-datetime.Date = define("Date", {
-  ddl_name = "DATE", kind = "date", oid = 1082,
-  _bind_convert = function() return to_date end,
-})
+datetime.Date = define("Date", { ddl_name = "DATE", kind = "date", oid = 1082 }, to_date)
 local Date = getmetatable(datetime.Date)
 
 function Date:_configure(options, ...)
@@ -192,10 +188,7 @@ function Date:_configure(options, ...)
   return self:_with{ result_kind = as_kind(self, "date", options.as) }
 end
 
-datetime.Time = define("Time", {
-  ddl_name = "TIME WITHOUT TIME ZONE", kind = "time", oid = 1083,
-  _bind_convert = function() return to_time end,
-})
+datetime.Time = define("Time", { ddl_name = "TIME WITHOUT TIME ZONE", kind = "time", oid = 1083 }, to_time)
 local Time = getmetatable(datetime.Time)
 
 function Time:_configure(options, ...)
@@ -205,9 +198,7 @@ function Time:_configure(options, ...)
   if options == nil then return self end
   errors.check_options(options, { timezone = true }, "Time")
   if not options.timezone then return self end
-  return self:_with{
-    timezone = true, ddl_name = "TIME WITH TIME ZONE", kind = "timetz", bind_kind = "unknown", oid = 1266,
-  }
+  return self:_with{ timezone = true, ddl_name = "TIME WITH TIME ZONE", kind = "timetz", oid = 1266 }
 end
 
 return datetime

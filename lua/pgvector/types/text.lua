@@ -97,7 +97,7 @@ local function canonical(value)
 end
 
 function UUID:check(value) return canonical(value) end
-function UUID:_bind_convert() return canonical end
+function UUID:_literal(value) return literal.string(canonical(value)) end
 
 -- Types that the server reads from text and whose binary form nobody needs.
 local function define_textual(name, oid, family, kind)

@@ -24,11 +24,9 @@ function visit.bind(c, node)
   if not c.literal_binds then return c:write(node) end
   local value = node.value
   if value == nil then
-    if node.callable then
-      errors.raise("InvalidRequestError", "a default function cannot be written as a constant")
-    end
     errors.raise("InvalidRequestError", "parameter '%s' has no value to write into the SQL", tostring(node.key))
   end
+  if type(value) == "function" then value = value() end
   c:write(node.type:literal(value))
 end
 
@@ -151,8 +149,17 @@ end
 
 visit.any, visit.all = quantified "ANY", quantified "ALL"
 
+-- What takes a subscript without parentheses.
+local subscripted = { column = true, subscript = true, bind = true }
+
 function visit.subscript(c, node)
-  c:operand(node.element, node.prec + (node.element.__visit_name == "subscript" and 0 or 1))
+  if subscripted[node.element.__visit_name] then
+    c:visit(node.element)
+  else
+    c:write("(")
+    c:visit(node.element)
+    c:write(")")
+  end
   c:write("[")
   c:visit(node.from)
   if node.to then

@@ -8,7 +8,6 @@
 
 local errors = require "pgvector.errors"
 local identifiers = require "pgvector.sql.compiler.identifiers"
-local core = require "pgvector.core"
 
 local compiler = {}
 
@@ -245,62 +244,26 @@ function compiler.describe(node)
 end
 
 --- The values of a compiled statement in `$n` order; a named parameter
--- without one is a hole.
+-- without one is a hole, a default's function is called.
 -- @tparam table compiled
 -- @treturn table values, with `n`
 function compiler.default_values(compiled)
   local binds = compiled.binds
   local values = { n = #binds }
   for i = 1, #binds do
-    local bind = binds[i]
-    if bind.callable then values[i] = bind.callable() else values[i] = bind.value end
-  end
-  return values
-end
-
---- The values for one execution: named parameters from `params`, the rest
--- from the statement. A missing or a superfluous name raises.
--- @tparam table compiled
--- @tparam[opt] table params by name
--- @tparam[opt] any context what default functions are called with
--- @treturn table values, with `n`
-function compiler.values(compiled, params, context)
-  local binds = compiled.binds
-  local values, used = { n = #binds }, 0
-  params = params or {}
-  for i = 1, #binds do
-    local bind = binds[i]
-    local value = bind.key and params[bind.key]
-    if bind.key and value ~= nil then
-      used = used + 1
-    elseif bind.required then
-      errors.raise("InvalidRequestError", "a value is required for parameter '%s'", bind.key)
-    elseif bind.callable then
-      value = bind.callable(context)
-      if value == nil then value = core.null end
-    else
-      value = bind.value
-    end
+    local value = binds[i].value
+    if type(value) == "function" then value = value() end
     values[i] = value
   end
-  local given = 0
-  for _ in pairs(params) do given = given + 1 end
-  if given > used then compiler._superfluous(compiled, params) end
   return values
 end
 
-function compiler._superfluous(compiled, params)
-  local names = {}
-  for _, bind in ipairs(compiled.binds) do
-    if bind.key then names[bind.key] = true end
-  end
-  local unknown = {}
-  for name in pairs(params) do
-    if not names[name] then unknown[#unknown + 1] = tostring(name) end
-  end
-  table.sort(unknown)
-  errors.raise("InvalidRequestError", "the statement has no parameter '%s'%s", unknown[1],
-    errors.did_you_mean(unknown[1], names))
+--- Can a connection run it? Statements, text and DDL can, expressions cannot.
+-- @treturn boolean
+function compiler.is_executable(x)
+  if type(x) ~= "table" then return false end
+  local mt = getmetatable(x)
+  return type(mt) == "table" and rawget(mt, "_kind") ~= nil
 end
 
 return compiler
