@@ -36,6 +36,11 @@ function AnyValue:to_text() end
 ---@return string
 function AnyValue:to_binary() end
 
+---The elements as bytes, one after another.
+---@param options? { endian: "little"|"big" }
+---@return string
+function AnyValue:to_packed(options) end
+
 ---What `vector` and `halfvec` have besides.
 ---@class pgvector.Dense : pgvector.AnyValue
 ---@operator add(pgvector.Dense|number[]|string): pgvector.Dense
@@ -45,11 +50,6 @@ function AnyValue:to_binary() end
 ---@operator concat(pgvector.Dense|number[]|string): pgvector.Dense
 ---@field [integer] number
 local Dense = {}
-
----The elements as bytes, one after another.
----@param options? { endian: "little"|"big" }
----@return string
-function Dense:to_packed(options) end
 
 ---Euclidean distance, `<->`.
 ---@param other pgvector.Dense|number[]|string
@@ -154,6 +154,18 @@ function Sparsevec:norm() end
 ---@return pgvector.Sparsevec
 function Sparsevec:l2_normalize() end
 
+---The value as `vector`.
+---@return pgvector.Vector
+function Sparsevec:to_vector() end
+
+---The value as `halfvec`.
+---@return pgvector.Halfvec
+function Sparsevec:to_halfvec() end
+
+---The value as `sparsevec`.
+---@return pgvector.Sparsevec
+function Sparsevec:to_sparsevec() end
+
 ---How many elements are not 0.
 ---@return integer
 function Sparsevec:nnz() end
@@ -243,6 +255,12 @@ function SparsevecConstructor.from_text(text) end
 ---@return pgvector.Sparsevec
 function SparsevecConstructor.from_binary(bytes) end
 
+---From 32-bit floats, zeros included, one after another.
+---@param bytes string
+---@param options? { endian: "little"|"big" }
+---@return pgvector.Sparsevec
+function SparsevecConstructor.from_packed(bytes, options) end
+
 ---Makes bit strings: `pg.bit "101"`.
 ---@class pgvector.BitConstructor
 ---@overload fun(x: string|boolean[]|pgvector.Bit): pgvector.Bit
@@ -257,6 +275,12 @@ function BitConstructor.from_text(text) end
 ---@param bytes string
 ---@return pgvector.Bit
 function BitConstructor.from_binary(bytes) end
+
+---From bytes, eight bits each, one after another.
+---@param bytes string
+---@param options? { endian: "little"|"big" }
+---@return pgvector.Bit
+function BitConstructor.from_packed(bytes, options) end
 
 ---Eight bits from each byte, the most significant first.
 ---@param bytes string
@@ -1280,6 +1304,24 @@ function Select:correlate(...) end
 ---@param ... pgvector.Target
 ---@return pgvector.Select
 function Select:correlate_except(...) end
+
+---The rows nearest to a vector, with their distance.
+---@param vector pgvector.ColumnElement
+---@param query pgvector.VectorOperand
+---@param options? pgvector.NearestOptions
+---@return pgvector.Select
+function Select:nearest(vector, query, options) end
+
+---@class pgvector.NearestOptions
+---@field metric? pgvector.Metric that of the column's index, else cosine
+---@field limit? integer how many rows (10)
+---@field within? number the greatest distance
+---@field label? string the name of the distance ("distance")
+---@field ef_search? integer hnsw.ef_search
+---@field probes? integer ivfflat.probes
+---@field iterative_scan? "relaxed_order"|"strict_order"|"off"
+---@field via? "halfvec"|"binary" search by a quantised index, rank by the full vectors
+---@field oversample? integer candidates for each row, with `via` (4)
 
 ---What INSERT, UPDATE and DELETE share.
 ---@class pgvector.DML : pgvector.Statement
