@@ -53,10 +53,8 @@ static int conn_finish(lua_State *L) {
   if (c->held != NULL) PQfreemem(c->held);
   c->held = NULL;
   if (pg == NULL) return 0;
-  if (c->pid == getpid())
-    PQfinish(pg);
-  else if (PQsocket(pg) >= 0)
-    close(PQsocket(pg));
+  if (c->pid == getpid()) PQfinish(pg);
+  else if (PQsocket(pg) >= 0) close(PQsocket(pg));
   return 0;
 }
 
@@ -70,10 +68,8 @@ static int conn_gc(lua_State *L) {
 
 static int conn_tostring(lua_State *L) {
   pgv_conn *c = check_any(L, 1);
-  if (c->pg == NULL)
-    lua_pushfstring(L, PGV_CONN " (closed)");
-  else
-    lua_pushfstring(L, PGV_CONN " (%p)", (void *)c);
+  if (c->pg == NULL) lua_pushfstring(L, PGV_CONN " (closed)");
+  else lua_pushfstring(L, PGV_CONN " (%p)", (void *)c);
   return 1;
 }
 
@@ -82,9 +78,14 @@ static int conn_tostring(lua_State *L) {
 static int conn_status(lua_State *L) {
   pgv_conn *c = check_any(L, 1);
   switch (PQstatus(c->pg)) {
-  case CONNECTION_OK: lua_pushliteral(L, "ok"); break;
-  case CONNECTION_BAD: lua_pushliteral(L, "bad"); break;
-  default: lua_pushliteral(L, "connecting");
+    case CONNECTION_OK:
+      lua_pushliteral(L, "ok");
+      break;
+    case CONNECTION_BAD:
+      lua_pushliteral(L, "bad");
+      break;
+    default:
+      lua_pushliteral(L, "connecting");
   }
   return 1;
 }
@@ -92,11 +93,20 @@ static int conn_status(lua_State *L) {
 static int conn_transaction_status(lua_State *L) {
   pgv_conn *c = check_any(L, 1);
   switch (PQtransactionStatus(c->pg)) {
-  case PQTRANS_IDLE: lua_pushliteral(L, "idle"); break;
-  case PQTRANS_ACTIVE: lua_pushliteral(L, "active"); break;
-  case PQTRANS_INTRANS: lua_pushliteral(L, "intrans"); break;
-  case PQTRANS_INERROR: lua_pushliteral(L, "inerror"); break;
-  default: lua_pushliteral(L, "unknown");
+    case PQTRANS_IDLE:
+      lua_pushliteral(L, "idle");
+      break;
+    case PQTRANS_ACTIVE:
+      lua_pushliteral(L, "active");
+      break;
+    case PQTRANS_INTRANS:
+      lua_pushliteral(L, "intrans");
+      break;
+    case PQTRANS_INERROR:
+      lua_pushliteral(L, "inerror");
+      break;
+    default:
+      lua_pushliteral(L, "unknown");
   }
   return 1;
 }
@@ -104,9 +114,14 @@ static int conn_transaction_status(lua_State *L) {
 static int conn_pipeline_status(lua_State *L) {
   pgv_conn *c = check_any(L, 1);
   switch (PQpipelineStatus(c->pg)) {
-  case PQ_PIPELINE_ON: lua_pushliteral(L, "on"); break;
-  case PQ_PIPELINE_ABORTED: lua_pushliteral(L, "aborted"); break;
-  default: lua_pushliteral(L, "off");
+    case PQ_PIPELINE_ON:
+      lua_pushliteral(L, "on");
+      break;
+    case PQ_PIPELINE_ABORTED:
+      lua_pushliteral(L, "aborted");
+      break;
+    default:
+      lua_pushliteral(L, "off");
   }
   return 1;
 }
@@ -242,35 +257,32 @@ static int conn_cancel(lua_State *L) {
 }
 
 static const luaL_Reg conn_methods[] = {
-  {"socket", conn_socket},
-  {"status", conn_status},
-  {"transaction_status", conn_transaction_status},
-  {"pipeline_status", conn_pipeline_status},
-  {"parameter", conn_parameter},
-  {"server_version", conn_server_version},
-  {"backend_pid", conn_backend_pid},
-  {"is_encrypted", conn_is_encrypted},
-  {"error_message", conn_error_message},
-  {"info", conn_info},
-  {"set_nonblocking", conn_set_nonblocking},
-  {"pollfd", conn_socket},
-  {"events", conn_events},
-  {"timeout", conn_timeout},
-  {"notices", conn_notices},
-  {"notifies", conn_notifies},
-  {"escape_identifier", conn_escape_identifier},
-  {"escape_literal", conn_escape_literal},
-  {"cancel", conn_cancel},
-  {"finish", conn_finish},
-  {NULL, NULL}
-};
+    {"socket", conn_socket},
+    {"status", conn_status},
+    {"transaction_status", conn_transaction_status},
+    {"pipeline_status", conn_pipeline_status},
+    {"parameter", conn_parameter},
+    {"server_version", conn_server_version},
+    {"backend_pid", conn_backend_pid},
+    {"is_encrypted", conn_is_encrypted},
+    {"error_message", conn_error_message},
+    {"info", conn_info},
+    {"set_nonblocking", conn_set_nonblocking},
+    {"pollfd", conn_socket},
+    {"events", conn_events},
+    {"timeout", conn_timeout},
+    {"notices", conn_notices},
+    {"notifies", conn_notifies},
+    {"escape_identifier", conn_escape_identifier},
+    {"escape_literal", conn_escape_literal},
+    {"cancel", conn_cancel},
+    {"finish", conn_finish},
+    {NULL, NULL}};
 
-static const luaL_Reg conn_meta[] = {
-  {"__gc", conn_gc},
-  {"__close", conn_finish},
-  {"__tostring", conn_tostring},
-  {NULL, NULL}
-};
+static const luaL_Reg conn_meta[] = {{"__gc", conn_gc},
+                                     {"__close", conn_finish},
+                                     {"__tostring", conn_tostring},
+                                     {NULL, NULL}};
 
 void pgv_open_conn(lua_State *L) {
   luaL_newmetatable(L, PGV_CONN);

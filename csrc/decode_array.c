@@ -14,9 +14,13 @@ typedef struct input {
   int ndim, size[MAX_DIMS];
 } input;
 
-static void malformed(lua_State *L) { pgv_malformed(L, "array"); }
+PGV_NORETURN static void malformed(lua_State *L) {
+  pgv_malformed(L, "array");
+}
 
-static void push_null(lua_State *L) { lua_pushlightuserdata(L, NULL); }
+static void push_null(lua_State *L) {
+  lua_pushlightuserdata(L, NULL);
+}
 
 /* ---- binary ---- */
 
@@ -47,19 +51,17 @@ static void recv_level(lua_State *L, input *in, int depth) {
   int i;
   lua_createtable(L, in->size[depth], 0);
   for (i = 1; i <= in->size[depth]; i++) {
-    if (depth + 1 < in->ndim)
-      recv_level(L, in, depth + 1);
-    else
-      recv_element(L, in);
+    if (depth + 1 < in->ndim) recv_level(L, in, depth + 1);
+    else recv_element(L, in);
     lua_rawseti(L, -2, i);
   }
 }
 
-void pgv_array_recv(lua_State *L, const char *p, size_t n,
-                    const pgv_kind *k) {
+void pgv_array_recv(lua_State *L, const char *p, size_t n, const pgv_kind *k) {
   input in;
   int64_t items = 1;
   int i;
+  memset(&in, 0, sizeof in);
   in.p = p;
   in.end = p + n;
   in.kind = k;
@@ -75,10 +77,8 @@ void pgv_array_recv(lua_State *L, const char *p, size_t n,
     items *= in.size[i];
     if (items > (in.end - p) / 4) malformed(L); /* each has a length word */
   }
-  if (in.ndim == 0)
-    lua_newtable(L);
-  else
-    recv_level(L, &in, 0);
+  if (in.ndim == 0) lua_newtable(L);
+  else recv_level(L, &in, 0);
   if (in.p != in.end) malformed(L);
 }
 
@@ -119,10 +119,8 @@ static void parse_bare(lua_State *L, input *in) {
   while (in->p < in->end && strchr(",{}\"\\", *in->p) == NULL) in->p++;
   n = (size_t)(in->p - start);
   if (n == 0) malformed(L);
-  if (n == 4 && memcmp(start, "NULL", 4) == 0)
-    push_null(L);
-  else
-    in->kind->parse(L, start, n);
+  if (n == 4 && memcmp(start, "NULL", 4) == 0) push_null(L);
+  else in->kind->parse(L, start, n);
 }
 
 /* [-0, +1, e] one level; the opening brace is behind us */
@@ -154,8 +152,7 @@ static void parse_level(lua_State *L, input *in, int depth) {
   in->p++;
 }
 
-void pgv_array_parse(lua_State *L, const char *p, size_t n,
-                     const pgv_kind *k) {
+void pgv_array_parse(lua_State *L, const char *p, size_t n, const pgv_kind *k) {
   input in;
   memset(&in, 0, sizeof in);
   in.end = p + n;
@@ -163,8 +160,7 @@ void pgv_array_parse(lua_State *L, const char *p, size_t n,
   luaL_checkstack(L, 2 * MAX_DIMS + 10, "array");
   if (n > 0 && p[0] == '[') { /* bounds that do not start at 1: [0:2]={…} */
     const char *body = (const char *)memchr(p, '=', n);
-    if (body == NULL) malformed(L);
-    p = body + 1;
+    p = body != NULL ? body + 1 : in.end;
   }
   if (p == in.end || *p != '{') malformed(L);
   in.p = p + 1;

@@ -39,8 +39,7 @@ int pgv_table_size(lua_State *L, int idx) {
   size_t border = lua_rawlen(L, idx);
   lua_pushliteral(L, "n");
   lua_rawget(L, idx);
-  n = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1)
-                                     : (lua_Number)border;
+  n = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : (lua_Number)border;
   lua_pop(L, 1);
   return !(n > 0) ? 0 : n > INT_MAX ? INT_MAX : (int)n;
 }
@@ -59,17 +58,13 @@ int pgv_field_has_binary(const pgv_field *f) {
 }
 
 void pgv_field_send(lua_State *L, int idx, const pgv_field *f, pgv_buf *b) {
-  if (f->array)
-    pgv_array_send(L, idx, f, b);
-  else
-    f->kind->send(L, idx, f->dim, b);
+  if (f->array) pgv_array_send(L, idx, f, b);
+  else f->kind->send(L, idx, f->dim, b);
 }
 
 void pgv_field_print(lua_State *L, int idx, const pgv_field *f, pgv_buf *b) {
-  if (f->array)
-    pgv_array_print(L, idx, f, b);
-  else
-    f->kind->print(L, idx, f->dim, b);
+  if (f->array) pgv_array_print(L, idx, f, b);
+  else f->kind->print(L, idx, f->dim, b);
 }
 
 void pgv_escape_tail(lua_State *L, pgv_buf *b, size_t start,
@@ -82,8 +77,12 @@ void pgv_escape_tail(lua_State *L, pgv_buf *b, size_t start,
   from = b->p + b->n;
   b->n += extra;
   while (to > from) { /* from the end, until nothing is left to move */
-    char c = *--from, second = escape(c);
-    *--to = second ? second : c;
-    if (second) *--to = '\\';
+    char second = escape(*--from);
+    if (second) {
+      *--to = second;
+      *--to = '\\';
+    } else {
+      *--to = *from;
+    }
   }
 }

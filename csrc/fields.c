@@ -16,23 +16,23 @@ static const struct {
   char number;
   const char *name;
 } diag[] = {
-  {PG_DIAG_SEVERITY_NONLOCALIZED, 0, "severity"},
-  {PG_DIAG_SQLSTATE, 0, "sqlstate"},
-  {PG_DIAG_MESSAGE_PRIMARY, 0, "message"},
-  {PG_DIAG_MESSAGE_DETAIL, 0, "detail"},
-  {PG_DIAG_MESSAGE_HINT, 0, "hint"},
-  {PG_DIAG_STATEMENT_POSITION, 1, "position"},
-  {PG_DIAG_INTERNAL_POSITION, 1, "internal_position"},
-  {PG_DIAG_INTERNAL_QUERY, 0, "internal_query"},
-  {PG_DIAG_CONTEXT, 0, "context"},
-  {PG_DIAG_SCHEMA_NAME, 0, "schema"},
-  {PG_DIAG_TABLE_NAME, 0, "table"},
-  {PG_DIAG_COLUMN_NAME, 0, "column"},
-  {PG_DIAG_DATATYPE_NAME, 0, "datatype"},
-  {PG_DIAG_CONSTRAINT_NAME, 0, "constraint"},
-  {PG_DIAG_SOURCE_FILE, 0, "file"},
-  {PG_DIAG_SOURCE_LINE, 1, "line"},
-  {PG_DIAG_SOURCE_FUNCTION, 0, "routine"},
+    {PG_DIAG_SEVERITY_NONLOCALIZED, 0, "severity"},
+    {PG_DIAG_SQLSTATE, 0, "sqlstate"},
+    {PG_DIAG_MESSAGE_PRIMARY, 0, "message"},
+    {PG_DIAG_MESSAGE_DETAIL, 0, "detail"},
+    {PG_DIAG_MESSAGE_HINT, 0, "hint"},
+    {PG_DIAG_STATEMENT_POSITION, 1, "position"},
+    {PG_DIAG_INTERNAL_POSITION, 1, "internal_position"},
+    {PG_DIAG_INTERNAL_QUERY, 0, "internal_query"},
+    {PG_DIAG_CONTEXT, 0, "context"},
+    {PG_DIAG_SCHEMA_NAME, 0, "schema"},
+    {PG_DIAG_TABLE_NAME, 0, "table"},
+    {PG_DIAG_COLUMN_NAME, 0, "column"},
+    {PG_DIAG_DATATYPE_NAME, 0, "datatype"},
+    {PG_DIAG_CONSTRAINT_NAME, 0, "constraint"},
+    {PG_DIAG_SOURCE_FILE, 0, "file"},
+    {PG_DIAG_SOURCE_LINE, 1, "line"},
+    {PG_DIAG_SOURCE_FUNCTION, 0, "routine"},
 };
 
 #define NDIAG (sizeof diag / sizeof diag[0])
@@ -46,10 +46,8 @@ static void push_clean(lua_State *L, const char *s) {
 
 /* [-0, +0, m] sets field i of the report on the top */
 static void set_field(lua_State *L, size_t i, const char *value) {
-  if (diag[i].number)
-    lua_pushinteger(L, (lua_Integer)strtol(value, NULL, 10));
-  else
-    lua_pushstring(L, value);
+  if (diag[i].number) lua_pushinteger(L, (lua_Integer)strtol(value, NULL, 10));
+  else lua_pushstring(L, value);
   lua_setfield(L, -2, diag[i].name);
 }
 

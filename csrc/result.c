@@ -30,8 +30,7 @@ static result *check_any(lua_State *L, int idx) {
 
 const PGresult *pgv_check_result(lua_State *L, int idx) {
   result *r = check_any(L, idx);
-  if (r->pg == NULL)
-    pgv_raise(L, "InterfaceError", NULL, "result is closed");
+  if (r->pg == NULL) pgv_raise(L, "InterfaceError", NULL, "result is closed");
   return r->pg;
 }
 
@@ -59,18 +58,41 @@ static int result_tostring(lua_State *L) {
 static int result_status(lua_State *L) {
   const char *name;
   switch (PQresultStatus(pgv_check_result(L, 1))) {
-  case PGRES_EMPTY_QUERY: name = "empty_query"; break;
-  case PGRES_COMMAND_OK: name = "command_ok"; break;
-  case PGRES_TUPLES_OK: name = "tuples_ok"; break;
-  case PGRES_COPY_OUT: name = "copy_out"; break;
-  case PGRES_COPY_IN: name = "copy_in"; break;
-  case PGRES_COPY_BOTH: name = "copy_both"; break;
-  case PGRES_NONFATAL_ERROR: name = "nonfatal_error"; break;
-  case PGRES_FATAL_ERROR: name = "fatal_error"; break;
-  case PGRES_SINGLE_TUPLE: name = "single_tuple"; break;
-  case PGRES_PIPELINE_SYNC: name = "pipeline_sync"; break;
-  case PGRES_PIPELINE_ABORTED: name = "pipeline_aborted"; break;
-  default: name = "bad_response";
+    case PGRES_EMPTY_QUERY:
+      name = "empty_query";
+      break;
+    case PGRES_COMMAND_OK:
+      name = "command_ok";
+      break;
+    case PGRES_TUPLES_OK:
+      name = "tuples_ok";
+      break;
+    case PGRES_COPY_OUT:
+      name = "copy_out";
+      break;
+    case PGRES_COPY_IN:
+      name = "copy_in";
+      break;
+    case PGRES_COPY_BOTH:
+      name = "copy_both";
+      break;
+    case PGRES_NONFATAL_ERROR:
+      name = "nonfatal_error";
+      break;
+    case PGRES_FATAL_ERROR:
+      name = "fatal_error";
+      break;
+    case PGRES_SINGLE_TUPLE:
+      name = "single_tuple";
+      break;
+    case PGRES_PIPELINE_SYNC:
+      name = "pipeline_sync";
+      break;
+    case PGRES_PIPELINE_ABORTED:
+      name = "pipeline_aborted";
+      break;
+    default:
+      name = "bad_response";
   }
   lua_pushstring(L, name);
   return 1;
@@ -293,8 +315,8 @@ static const PGresult *job_init(lua_State *L, job *j) {
   j->last = PQntuples(r);
   if (j->rows.at.shape->n != PQnfields(r))
     pgv_raise(L, "InterfaceError", NULL,
-              "decoder has %d columns, the result has %d",
-              j->rows.at.shape->n, PQnfields(r));
+              "decoder has %d columns, the result has %d", j->rows.at.shape->n,
+              PQnfields(r));
   return r;
 }
 
@@ -376,38 +398,34 @@ static int result_values(lua_State *L) {
   return job_run(L, &j, build_values);
 }
 
-static const luaL_Reg result_methods[] = {
-  {"status", result_status},
-  {"ntuples", result_ntuples},
-  {"nfields", result_nfields},
-  {"name", result_name},
-  {"names", result_names},
-  {"oids", result_oids},
-  {"formats", result_formats},
-  {"mods", result_mods},
-  {"signature", result_signature},
-  {"table_oid", result_table_oid},
-  {"cmd_status", result_cmd_status},
-  {"cmd_tuples", result_cmd_tuples},
-  {"nparams", result_nparams},
-  {"param_oids", result_param_oids},
-  {"error", result_error},
-  {"rows", result_rows},
-  {"mappings", result_mappings},
-  {"row", result_row},
-  {"column", result_column},
-  {"value", result_value},
-  {"values", result_values},
-  {"clear", result_clear},
-  {NULL, NULL}
-};
+static const luaL_Reg result_methods[] = {{"status", result_status},
+                                          {"ntuples", result_ntuples},
+                                          {"nfields", result_nfields},
+                                          {"name", result_name},
+                                          {"names", result_names},
+                                          {"oids", result_oids},
+                                          {"formats", result_formats},
+                                          {"mods", result_mods},
+                                          {"signature", result_signature},
+                                          {"table_oid", result_table_oid},
+                                          {"cmd_status", result_cmd_status},
+                                          {"cmd_tuples", result_cmd_tuples},
+                                          {"nparams", result_nparams},
+                                          {"param_oids", result_param_oids},
+                                          {"error", result_error},
+                                          {"rows", result_rows},
+                                          {"mappings", result_mappings},
+                                          {"row", result_row},
+                                          {"column", result_column},
+                                          {"value", result_value},
+                                          {"values", result_values},
+                                          {"clear", result_clear},
+                                          {NULL, NULL}};
 
-static const luaL_Reg result_meta[] = {
-  {"__gc", result_clear},
-  {"__close", result_clear},
-  {"__tostring", result_tostring},
-  {NULL, NULL}
-};
+static const luaL_Reg result_meta[] = {{"__gc", result_clear},
+                                       {"__close", result_clear},
+                                       {"__tostring", result_tostring},
+                                       {NULL, NULL}};
 
 void pgv_open_result(lua_State *L) {
   luaL_newmetatable(L, PGV_RESULT);

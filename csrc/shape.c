@@ -61,8 +61,7 @@ static void default_oids(lua_State *L, pgv_field *f, int oids) {
 
 /* [-0, +0, e] field i (from 0) from the specification on the top; the shape's
 ** table is at `anchor` */
-static void set_field(lua_State *L, pgv_shape *s, int i, int anchor,
-                      int oids) {
+static void set_field(lua_State *L, pgv_shape *s, int i, int anchor, int oids) {
   pgv_field *f = &s->f[i];
   lua_getfield(L, -1, "kind");
   set_kind(L, f);
@@ -248,8 +247,7 @@ static void set_place(lua_State *L, const pgv_place *at) {
     const char *name = at->shape->f[at->i - 1].name;
     if (name != NULL && strcmp(at->noun, "column") == 0)
       lua_pushstring(L, name);
-    else
-      lua_pushinteger(L, at->i);
+    else lua_pushinteger(L, at->i);
     lua_setfield(L, -2, at->noun);
   }
 }
