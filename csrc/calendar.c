@@ -7,9 +7,7 @@
 #include <string.h>
 
 /* floor division by a positive divisor */
-static int64_t floor_div(int64_t a, int64_t b) {
-  return a / b - (a % b < 0);
-}
+static int64_t floor_div(int64_t a, int64_t b) { return a / b - (a % b < 0); }
 
 /*
 ** A year that starts in March ends with the leap day, and 400 of them have

@@ -53,8 +53,10 @@ static int conn_finish(lua_State *L) {
   if (c->held != NULL) PQfreemem(c->held);
   c->held = NULL;
   if (pg == NULL) return 0;
-  if (c->pid == getpid()) PQfinish(pg);
-  else if (PQsocket(pg) >= 0) close(PQsocket(pg));
+  if (c->pid == getpid())
+    PQfinish(pg);
+  else if (PQsocket(pg) >= 0)
+    close(PQsocket(pg));
   return 0;
 }
 
@@ -68,8 +70,10 @@ static int conn_gc(lua_State *L) {
 
 static int conn_tostring(lua_State *L) {
   pgv_conn *c = check_any(L, 1);
-  if (c->pg == NULL) lua_pushfstring(L, PGV_CONN " (closed)");
-  else lua_pushfstring(L, PGV_CONN " (%p)", (void *)c);
+  if (c->pg == NULL)
+    lua_pushfstring(L, PGV_CONN " (closed)");
+  else
+    lua_pushfstring(L, PGV_CONN " (%p)", (void *)c);
   return 1;
 }
 
@@ -78,14 +82,9 @@ static int conn_tostring(lua_State *L) {
 static int conn_status(lua_State *L) {
   pgv_conn *c = check_any(L, 1);
   switch (PQstatus(c->pg)) {
-    case CONNECTION_OK:
-      lua_pushliteral(L, "ok");
-      break;
-    case CONNECTION_BAD:
-      lua_pushliteral(L, "bad");
-      break;
-    default:
-      lua_pushliteral(L, "connecting");
+  case CONNECTION_OK: lua_pushliteral(L, "ok"); break;
+  case CONNECTION_BAD: lua_pushliteral(L, "bad"); break;
+  default: lua_pushliteral(L, "connecting");
   }
   return 1;
 }
@@ -93,20 +92,11 @@ static int conn_status(lua_State *L) {
 static int conn_transaction_status(lua_State *L) {
   pgv_conn *c = check_any(L, 1);
   switch (PQtransactionStatus(c->pg)) {
-    case PQTRANS_IDLE:
-      lua_pushliteral(L, "idle");
-      break;
-    case PQTRANS_ACTIVE:
-      lua_pushliteral(L, "active");
-      break;
-    case PQTRANS_INTRANS:
-      lua_pushliteral(L, "intrans");
-      break;
-    case PQTRANS_INERROR:
-      lua_pushliteral(L, "inerror");
-      break;
-    default:
-      lua_pushliteral(L, "unknown");
+  case PQTRANS_IDLE: lua_pushliteral(L, "idle"); break;
+  case PQTRANS_ACTIVE: lua_pushliteral(L, "active"); break;
+  case PQTRANS_INTRANS: lua_pushliteral(L, "intrans"); break;
+  case PQTRANS_INERROR: lua_pushliteral(L, "inerror"); break;
+  default: lua_pushliteral(L, "unknown");
   }
   return 1;
 }
@@ -114,14 +104,9 @@ static int conn_transaction_status(lua_State *L) {
 static int conn_pipeline_status(lua_State *L) {
   pgv_conn *c = check_any(L, 1);
   switch (PQpipelineStatus(c->pg)) {
-    case PQ_PIPELINE_ON:
-      lua_pushliteral(L, "on");
-      break;
-    case PQ_PIPELINE_ABORTED:
-      lua_pushliteral(L, "aborted");
-      break;
-    default:
-      lua_pushliteral(L, "off");
+  case PQ_PIPELINE_ON: lua_pushliteral(L, "on"); break;
+  case PQ_PIPELINE_ABORTED: lua_pushliteral(L, "aborted"); break;
+  default: lua_pushliteral(L, "off");
   }
   return 1;
 }
@@ -277,12 +262,15 @@ static const luaL_Reg conn_methods[] = {
     {"escape_literal", conn_escape_literal},
     {"cancel", conn_cancel},
     {"finish", conn_finish},
-    {NULL, NULL}};
+    {NULL, NULL},
+};
 
-static const luaL_Reg conn_meta[] = {{"__gc", conn_gc},
-                                     {"__close", conn_finish},
-                                     {"__tostring", conn_tostring},
-                                     {NULL, NULL}};
+static const luaL_Reg conn_meta[] = {
+    {"__gc", conn_gc},
+    {"__close", conn_finish},
+    {"__tostring", conn_tostring},
+    {NULL, NULL},
+};
 
 void pgv_open_conn(lua_State *L) {
   luaL_newmetatable(L, PGV_CONN);

@@ -159,27 +159,24 @@ static int conn_connect_poll(lua_State *L) {
     c->polled = 1;
   } else {
     switch (PQconnectPoll(c->pg)) {
-      case PGRES_POLLING_READING:
-        c->events = "r";
-        break;
-      case PGRES_POLLING_WRITING:
-        c->events = "w";
-        break;
-      case PGRES_POLLING_OK:
-        c->events = "r";
-        PQsetErrorVerbosity(c->pg, PQERRORS_DEFAULT);
-        lua_pushliteral(L, "ok");
-        return 1;
-      default:
-        return connect_fail(L, c);
+    case PGRES_POLLING_READING: c->events = "r"; break;
+    case PGRES_POLLING_WRITING: c->events = "w"; break;
+    case PGRES_POLLING_OK:
+      c->events = "r";
+      PQsetErrorVerbosity(c->pg, PQERRORS_DEFAULT);
+      lua_pushliteral(L, "ok");
+      return 1;
+    default: return connect_fail(L, c);
     }
   }
   lua_pushstring(L, c->events);
   return 1;
 }
 
-const luaL_Reg pgv_connect_methods[] = {{"connect_poll", conn_connect_poll},
-                                        {NULL, NULL}};
+const luaL_Reg pgv_connect_methods[] = {
+    {"connect_poll", conn_connect_poll},
+    {NULL, NULL},
+};
 
 void pgv_open_connect(lua_State *L) {
   lua_pushcfunction(L, connect_start);

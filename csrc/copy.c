@@ -74,22 +74,14 @@ static int copy_tostring(lua_State *L) {
 
 static char copy_escape(char c) {
   switch (c) {
-    case '\b':
-      return 'b';
-    case '\f':
-      return 'f';
-    case '\n':
-      return 'n';
-    case '\r':
-      return 'r';
-    case '\t':
-      return 't';
-    case '\v':
-      return 'v';
-    case '\\':
-      return '\\';
-    default:
-      return 0;
+  case '\b': return 'b';
+  case '\f': return 'f';
+  case '\n': return 'n';
+  case '\r': return 'r';
+  case '\t': return 't';
+  case '\v': return 'v';
+  case '\\': return '\\';
+  default: return 0;
   }
 }
 
@@ -268,13 +260,14 @@ static int copy_trailer(lua_State *L) {
 
 static const luaL_Reg copy_methods[] = {
     {"row", copy_row},       {"row_table", copy_row_table}, {"rows", copy_rows},
-    {"header", copy_header}, {"trailer", copy_trailer},     {NULL, NULL}};
+    {"header", copy_header}, {"trailer", copy_trailer},     {NULL, NULL},
+};
 
-static const luaL_Reg copy_meta[] = {{"__gc", copy_gc},
-                                     {"__close", copy_gc},
-                                     {"__len", copy_len},
-                                     {"__tostring", copy_tostring},
-                                     {NULL, NULL}};
+static const luaL_Reg copy_meta[] = {
+    {"__gc", copy_gc},   {"__close", copy_gc},
+    {"__len", copy_len}, {"__tostring", copy_tostring},
+    {NULL, NULL},
+};
 
 /* ---- the conversation ---- */
 
@@ -324,10 +317,12 @@ static int conn_get_copy(lua_State *L) {
   return 1;
 }
 
-const luaL_Reg pgv_copy_methods[] = {{"put_copy", conn_put_copy},
-                                     {"put_copy_end", conn_put_copy_end},
-                                     {"get_copy", conn_get_copy},
-                                     {NULL, NULL}};
+const luaL_Reg pgv_copy_methods[] = {
+    {"put_copy", conn_put_copy},
+    {"put_copy_end", conn_put_copy_end},
+    {"get_copy", conn_get_copy},
+    {NULL, NULL},
+};
 
 void pgv_open_copy(lua_State *L) {
   luaL_newmetatable(L, PGV_COPY);

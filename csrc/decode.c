@@ -10,7 +10,10 @@ void pgv_malformed(lua_State *L, const char *type) {
 void pgv_field_read(lua_State *L, const char *p, size_t n, int format,
                     const pgv_field *f) {
   const pgv_kind *k = f->kind;
-  if (!f->array) (format ? k->recv : k->parse)(L, p, n);
-  else if (format) pgv_array_recv(L, p, n, k);
-  else pgv_array_parse(L, p, n, k);
+  if (!f->array)
+    (format ? k->recv : k->parse)(L, p, n);
+  else if (format)
+    pgv_array_recv(L, p, n, k);
+  else
+    pgv_array_parse(L, p, n, k);
 }

@@ -14,13 +14,9 @@ typedef struct input {
   int ndim, size[MAX_DIMS];
 } input;
 
-PGV_NORETURN static void malformed(lua_State *L) {
-  pgv_malformed(L, "array");
-}
+PGV_NORETURN static void malformed(lua_State *L) { pgv_malformed(L, "array"); }
 
-static void push_null(lua_State *L) {
-  lua_pushlightuserdata(L, NULL);
-}
+static void push_null(lua_State *L) { lua_pushlightuserdata(L, NULL); }
 
 /* ---- binary ---- */
 
@@ -51,8 +47,10 @@ static void recv_level(lua_State *L, input *in, int depth) {
   int i;
   lua_createtable(L, in->size[depth], 0);
   for (i = 1; i <= in->size[depth]; i++) {
-    if (depth + 1 < in->ndim) recv_level(L, in, depth + 1);
-    else recv_element(L, in);
+    if (depth + 1 < in->ndim)
+      recv_level(L, in, depth + 1);
+    else
+      recv_element(L, in);
     lua_rawseti(L, -2, i);
   }
 }
@@ -77,8 +75,10 @@ void pgv_array_recv(lua_State *L, const char *p, size_t n, const pgv_kind *k) {
     items *= in.size[i];
     if (items > (in.end - p) / 4) malformed(L); /* each has a length word */
   }
-  if (in.ndim == 0) lua_newtable(L);
-  else recv_level(L, &in, 0);
+  if (in.ndim == 0)
+    lua_newtable(L);
+  else
+    recv_level(L, &in, 0);
   if (in.p != in.end) malformed(L);
 }
 
@@ -119,8 +119,10 @@ static void parse_bare(lua_State *L, input *in) {
   while (in->p < in->end && strchr(",{}\"\\", *in->p) == NULL) in->p++;
   n = (size_t)(in->p - start);
   if (n == 0) malformed(L);
-  if (n == 4 && memcmp(start, "NULL", 4) == 0) push_null(L);
-  else in->kind->parse(L, start, n);
+  if (n == 4 && memcmp(start, "NULL", 4) == 0)
+    push_null(L);
+  else
+    in->kind->parse(L, start, n);
 }
 
 /* [-0, +1, e] one level; the opening brace is behind us */

@@ -124,8 +124,10 @@ static void push_exact(lua_State *L, const char *p, size_t n) {
   }
   if (f.digits > 15 || fabs(v) > 0x1p53 || (v == 0 && f.digits > 0))
     lua_pushlstring(L, p, n);
-  else if (f.whole) pgv_pushint64(L, (int64_t)v);
-  else lua_pushnumber(L, v);
+  else if (f.whole)
+    pgv_pushint64(L, (int64_t)v);
+  else
+    lua_pushnumber(L, v);
 }
 
 /* [-0, +1, m] pushes any number */
@@ -191,20 +193,12 @@ static void recv_numeric(lua_State *L, const char *p, size_t n,
   size_t room;
   read_numeric(L, p, n, &v);
   switch (v.sign) {
-    case NUMERIC_NAN:
-      push(L, "NaN", 3);
-      return;
-    case NUMERIC_PINF:
-      push(L, "Infinity", 8);
-      return;
-    case NUMERIC_NINF:
-      push(L, "-Infinity", 9);
-      return;
-    case NUMERIC_POS:
-    case NUMERIC_NEG:
-      break;
-    default:
-      pgv_malformed(L, "numeric");
+  case NUMERIC_NAN: push(L, "NaN", 3); return;
+  case NUMERIC_PINF: push(L, "Infinity", 8); return;
+  case NUMERIC_NINF: push(L, "-Infinity", 9); return;
+  case NUMERIC_POS:
+  case NUMERIC_NEG: break;
+  default: pgv_malformed(L, "numeric");
   }
   room = (v.weight < 0 ? 0 : (size_t)v.weight + 1) * 4 + (size_t)v.scale + 8;
   if (room > sizeof small) text = (char *)lua_newuserdatauv(L, room, 0);

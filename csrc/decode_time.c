@@ -30,7 +30,8 @@ void pgv_date_recv(lua_State *L, const char *p, size_t n) {
   int32_t days = get_date(L, p, n);
   if (days == DATE_INFINITY || days == DATE_MINUS_INFINITY)
     push_infinity(L, days > 0);
-  else lua_pushlstring(L, text, (size_t)(pgv_print_date(text, days) - text));
+  else
+    lua_pushlstring(L, text, (size_t)(pgv_print_date(text, days) - text));
 }
 
 /* ---- times of day ---- */
@@ -98,22 +99,26 @@ void pgv_timestamptz_recv(lua_State *L, const char *p, size_t n) {
 static void push_epoch(lua_State *L, int64_t usecs) {
   int64_t rest = usecs % USECS_PER_SEC;
   int64_t seconds = usecs / USECS_PER_SEC + DAYS_FROM_UNIX * INT64_C(86400);
-  if (rest == 0) pgv_pushint64(L, seconds);
-  else lua_pushnumber(L, (double)seconds + (double)rest / 1e6);
+  if (rest == 0)
+    pgv_pushint64(L, seconds);
+  else
+    lua_pushnumber(L, (double)seconds + (double)rest / 1e6);
 }
 
 void pgv_timestamp_recv_epoch(lua_State *L, const char *p, size_t n) {
   int64_t usecs = get_timestamp(L, p, n);
   if (usecs == TIME_INFINITY || usecs == TIME_MINUS_INFINITY)
     lua_pushnumber(L, usecs > 0 ? HUGE_VAL : -HUGE_VAL);
-  else push_epoch(L, usecs);
+  else
+    push_epoch(L, usecs);
 }
 
 void pgv_date_recv_epoch(lua_State *L, const char *p, size_t n) {
   int32_t days = get_date(L, p, n);
   if (days == DATE_INFINITY || days == DATE_MINUS_INFINITY)
     lua_pushnumber(L, days > 0 ? HUGE_VAL : -HUGE_VAL);
-  else pgv_pushint64(L, (days + (int64_t)DAYS_FROM_UNIX) * 86400);
+  else
+    pgv_pushint64(L, (days + (int64_t)DAYS_FROM_UNIX) * 86400);
 }
 
 /* dates and timestamps in text; without a zone they are in UTC */

@@ -58,13 +58,17 @@ int pgv_field_has_binary(const pgv_field *f) {
 }
 
 void pgv_field_send(lua_State *L, int idx, const pgv_field *f, pgv_buf *b) {
-  if (f->array) pgv_array_send(L, idx, f, b);
-  else f->kind->send(L, idx, f->dim, b);
+  if (f->array)
+    pgv_array_send(L, idx, f, b);
+  else
+    f->kind->send(L, idx, f->dim, b);
 }
 
 void pgv_field_print(lua_State *L, int idx, const pgv_field *f, pgv_buf *b) {
-  if (f->array) pgv_array_print(L, idx, f, b);
-  else f->kind->print(L, idx, f->dim, b);
+  if (f->array)
+    pgv_array_print(L, idx, f, b);
+  else
+    f->kind->print(L, idx, f->dim, b);
 }
 
 void pgv_escape_tail(lua_State *L, pgv_buf *b, size_t start,

@@ -100,9 +100,12 @@ static void walk(lua_State *L, array *a, int idx, int depth, int text) {
                     "element %d: the levels of an array must "
                     "have the same length",
                     i);
-    if (!leaf) walk(L, a, top, depth + 1, text);
-    else if (text) print_element(L, a, top);
-    else send_element(L, a, top);
+    if (!leaf)
+      walk(L, a, top, depth + 1, text);
+    else if (text)
+      print_element(L, a, top);
+    else
+      send_element(L, a, top);
     lua_settop(L, top - 1);
   }
   if (text) pgv_buf_add(L, a->b, "}", 1);
@@ -147,6 +150,8 @@ void pgv_array_print(lua_State *L, int idx, const pgv_field *f, pgv_buf *b) {
     return;
   }
   array_init(L, &a, idx, f, b);
-  if (a.ndim > 0) walk(L, &a, idx, 0, 1);
-  else pgv_buf_add(L, b, "{}", 2);
+  if (a.ndim > 0)
+    walk(L, &a, idx, 0, 1);
+  else
+    pgv_buf_add(L, b, "{}", 2);
 }

@@ -157,8 +157,10 @@ void pgv_float8_print(lua_State *L, int idx, int dim, pgv_buf *b) {
 }
 
 void pgv_number_print(lua_State *L, int idx, pgv_buf *b) {
-  if (lua_isinteger(L, idx)) print_int(L, b, lua_tointeger(L, idx));
-  else print_double(L, b, lua_tonumber(L, idx));
+  if (lua_isinteger(L, idx))
+    print_int(L, b, lua_tointeger(L, idx));
+  else
+    print_double(L, b, lua_tonumber(L, idx));
 }
 
 /* ---- numeric ---- */
@@ -186,9 +188,12 @@ static int read_decimal(const char *s, size_t n, decimal *d) {
   memset(d, 0, sizeof *d);
   if (n > 0 && (s[0] == '-' || s[0] == '+')) d->negative = s[i++] == '-';
   for (d->s = s + i; i < n; i++) {
-    if (s[i] == '.' && before < 0) before = d->digits;
-    else if (s[i] >= '0' && s[i] <= '9') d->digits++;
-    else break;
+    if (s[i] == '.' && before < 0)
+      before = d->digits;
+    else if (s[i] >= '0' && s[i] <= '9')
+      d->digits++;
+    else
+      break;
   }
   d->n = (size_t)(s + i - d->s);
   if (d->digits == 0) return 0;
@@ -297,6 +302,8 @@ void pgv_numeric_send(lua_State *L, int idx, int dim, pgv_buf *b) {
 
 void pgv_numeric_print(lua_State *L, int idx, int dim, pgv_buf *b) {
   (void)dim;
-  if (lua_type(L, idx) == LUA_TNUMBER) pgv_number_print(L, idx, b);
-  else pgv_text_send(L, idx, 0, b);
+  if (lua_type(L, idx) == LUA_TNUMBER)
+    pgv_number_print(L, idx, b);
+  else
+    pgv_text_send(L, idx, 0, b);
 }

@@ -49,9 +49,12 @@ static void add_text(lua_State *L, int idx, pgv_buf *b) {
 
 void pgv_text_send(lua_State *L, int idx, int dim, pgv_buf *b) {
   (void)dim;
-  if (lua_type(L, idx) == LUA_TSTRING) add_text(L, idx, b);
-  else if (lua_type(L, idx) == LUA_TNUMBER) pgv_number_print(L, idx, b);
-  else expected(L, "string", idx);
+  if (lua_type(L, idx) == LUA_TSTRING)
+    add_text(L, idx, b);
+  else if (lua_type(L, idx) == LUA_TNUMBER)
+    pgv_number_print(L, idx, b);
+  else
+    expected(L, "string", idx);
 }
 
 void pgv_json_send(lua_State *L, int idx, int dim, pgv_buf *b) {
@@ -113,8 +116,10 @@ static int parse_uuid(const char *s, size_t n, char out[16]) {
         return 0;
       continue;
     }
-    if (digits % 2 == 0) out[digits / 2] = (char)(v << 4);
-    else out[digits / 2] = (char)(out[digits / 2] | v);
+    if (digits % 2 == 0)
+      out[digits / 2] = (char)(v << 4);
+    else
+      out[digits / 2] = (char)(out[digits / 2] | v);
     digits++;
   }
   return digits == 32 && i == n;
@@ -176,29 +181,26 @@ void pgv_bit_print(lua_State *L, int idx, int dim, pgv_buf *b) {
 void pgv_unknown_print(lua_State *L, int idx, int dim, pgv_buf *b) {
   (void)dim;
   switch (lua_type(L, idx)) {
-    case LUA_TBOOLEAN:
-      pgv_buf_add(L, b, lua_toboolean(L, idx) ? "t" : "f", 1);
+  case LUA_TBOOLEAN:
+    pgv_buf_add(L, b, lua_toboolean(L, idx) ? "t" : "f", 1);
+    break;
+  case LUA_TUSERDATA:
+    if (pgv_value_type(L, idx) != NULL) {
+      size_t n;
+      const char *s;
+      pgv_value_pushtext(L, idx);
+      s = lua_tolstring(L, -1, &n);
+      pgv_buf_add(L, b, s, n);
+      lua_pop(L, 1);
       break;
-    case LUA_TUSERDATA:
-      if (pgv_value_type(L, idx) != NULL) {
-        size_t n;
-        const char *s;
-        pgv_value_pushtext(L, idx);
-        s = lua_tolstring(L, -1, &n);
-        pgv_buf_add(L, b, s, n);
-        lua_pop(L, 1);
-        break;
-      }
-      expected(L, "value", idx);
-    case LUA_TTABLE:
-      pgv_argerror(L,
-                   "a table needs a type: wrap it in "
-                   "pg.literal(value, type)");
-    case LUA_TSTRING:
-    case LUA_TNUMBER:
-      pgv_text_send(L, idx, 0, b);
-      break;
-    default:
-      expected(L, "value", idx);
+    }
+    expected(L, "value", idx);
+  case LUA_TTABLE:
+    pgv_argerror(L,
+                 "a table needs a type: wrap it in "
+                 "pg.literal(value, type)");
+  case LUA_TSTRING:
+  case LUA_TNUMBER: pgv_text_send(L, idx, 0, b); break;
+  default: expected(L, "value", idx);
   }
 }

@@ -186,7 +186,8 @@ void pgv_timestamptz_send(lua_State *L, int idx, int dim, pgv_buf *b) {
 
 void pgv_date_print(lua_State *L, int idx, int dim, pgv_buf *b) {
   char text[PGV_TIME_TEXT];
-  if (lua_type(L, idx) == LUA_TSTRING) pgv_text_send(L, idx, dim, b);
+  if (lua_type(L, idx) == LUA_TSTRING)
+    pgv_text_send(L, idx, dim, b);
   else
     pgv_buf_add(L, b, text,
                 (size_t)(pgv_print_date(text, get_date(L, idx)) - text));

@@ -46,8 +46,10 @@ static void push_clean(lua_State *L, const char *s) {
 
 /* [-0, +0, m] sets field i of the report on the top */
 static void set_field(lua_State *L, size_t i, const char *value) {
-  if (diag[i].number) lua_pushinteger(L, (lua_Integer)strtol(value, NULL, 10));
-  else lua_pushstring(L, value);
+  if (diag[i].number)
+    lua_pushinteger(L, (lua_Integer)strtol(value, NULL, 10));
+  else
+    lua_pushstring(L, value);
   lua_setfield(L, -2, diag[i].name);
 }
 

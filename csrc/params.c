@@ -210,4 +210,5 @@ const luaL_Reg pgv_params_methods[] = {
     {"send_params", conn_send_params},
     {"send_query_prepared", conn_send_query_prepared},
     {"send_prepare", conn_send_prepare},
-    {NULL, NULL}};
+    {NULL, NULL},
+};

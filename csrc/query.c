@@ -83,7 +83,8 @@ const luaL_Reg pgv_query_methods[] = {
     {"exit_pipeline", conn_exit_pipeline},
     {"pipeline_sync", conn_pipeline_sync},
     {"send_flush_request", conn_send_flush_request},
-    {NULL, NULL}};
+    {NULL, NULL},
+};
 
 void pgv_open_libpq(lua_State *L) {
   pgv_open_conn(L);

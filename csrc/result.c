@@ -58,41 +58,18 @@ static int result_tostring(lua_State *L) {
 static int result_status(lua_State *L) {
   const char *name;
   switch (PQresultStatus(pgv_check_result(L, 1))) {
-    case PGRES_EMPTY_QUERY:
-      name = "empty_query";
-      break;
-    case PGRES_COMMAND_OK:
-      name = "command_ok";
-      break;
-    case PGRES_TUPLES_OK:
-      name = "tuples_ok";
-      break;
-    case PGRES_COPY_OUT:
-      name = "copy_out";
-      break;
-    case PGRES_COPY_IN:
-      name = "copy_in";
-      break;
-    case PGRES_COPY_BOTH:
-      name = "copy_both";
-      break;
-    case PGRES_NONFATAL_ERROR:
-      name = "nonfatal_error";
-      break;
-    case PGRES_FATAL_ERROR:
-      name = "fatal_error";
-      break;
-    case PGRES_SINGLE_TUPLE:
-      name = "single_tuple";
-      break;
-    case PGRES_PIPELINE_SYNC:
-      name = "pipeline_sync";
-      break;
-    case PGRES_PIPELINE_ABORTED:
-      name = "pipeline_aborted";
-      break;
-    default:
-      name = "bad_response";
+  case PGRES_EMPTY_QUERY: name = "empty_query"; break;
+  case PGRES_COMMAND_OK: name = "command_ok"; break;
+  case PGRES_TUPLES_OK: name = "tuples_ok"; break;
+  case PGRES_COPY_OUT: name = "copy_out"; break;
+  case PGRES_COPY_IN: name = "copy_in"; break;
+  case PGRES_COPY_BOTH: name = "copy_both"; break;
+  case PGRES_NONFATAL_ERROR: name = "nonfatal_error"; break;
+  case PGRES_FATAL_ERROR: name = "fatal_error"; break;
+  case PGRES_SINGLE_TUPLE: name = "single_tuple"; break;
+  case PGRES_PIPELINE_SYNC: name = "pipeline_sync"; break;
+  case PGRES_PIPELINE_ABORTED: name = "pipeline_aborted"; break;
+  default: name = "bad_response";
   }
   lua_pushstring(L, name);
   return 1;
@@ -160,9 +137,7 @@ static lua_Integer get_format(const PGresult *r, int i) {
   return PQfformat(r, i);
 }
 
-static lua_Integer get_mod(const PGresult *r, int i) {
-  return PQfmod(r, i);
-}
+static lua_Integer get_mod(const PGresult *r, int i) { return PQfmod(r, i); }
 
 static lua_Integer get_param_oid(const PGresult *r, int i) {
   return (lua_Integer)PQparamtype(r, i);
@@ -398,34 +373,38 @@ static int result_values(lua_State *L) {
   return job_run(L, &j, build_values);
 }
 
-static const luaL_Reg result_methods[] = {{"status", result_status},
-                                          {"ntuples", result_ntuples},
-                                          {"nfields", result_nfields},
-                                          {"name", result_name},
-                                          {"names", result_names},
-                                          {"oids", result_oids},
-                                          {"formats", result_formats},
-                                          {"mods", result_mods},
-                                          {"signature", result_signature},
-                                          {"table_oid", result_table_oid},
-                                          {"cmd_status", result_cmd_status},
-                                          {"cmd_tuples", result_cmd_tuples},
-                                          {"nparams", result_nparams},
-                                          {"param_oids", result_param_oids},
-                                          {"error", result_error},
-                                          {"rows", result_rows},
-                                          {"mappings", result_mappings},
-                                          {"row", result_row},
-                                          {"column", result_column},
-                                          {"value", result_value},
-                                          {"values", result_values},
-                                          {"clear", result_clear},
-                                          {NULL, NULL}};
+static const luaL_Reg result_methods[] = {
+    {"status", result_status},
+    {"ntuples", result_ntuples},
+    {"nfields", result_nfields},
+    {"name", result_name},
+    {"names", result_names},
+    {"oids", result_oids},
+    {"formats", result_formats},
+    {"mods", result_mods},
+    {"signature", result_signature},
+    {"table_oid", result_table_oid},
+    {"cmd_status", result_cmd_status},
+    {"cmd_tuples", result_cmd_tuples},
+    {"nparams", result_nparams},
+    {"param_oids", result_param_oids},
+    {"error", result_error},
+    {"rows", result_rows},
+    {"mappings", result_mappings},
+    {"row", result_row},
+    {"column", result_column},
+    {"value", result_value},
+    {"values", result_values},
+    {"clear", result_clear},
+    {NULL, NULL},
+};
 
-static const luaL_Reg result_meta[] = {{"__gc", result_clear},
-                                       {"__close", result_clear},
-                                       {"__tostring", result_tostring},
-                                       {NULL, NULL}};
+static const luaL_Reg result_meta[] = {
+    {"__gc", result_clear},
+    {"__close", result_clear},
+    {"__tostring", result_tostring},
+    {NULL, NULL},
+};
 
 void pgv_open_result(lua_State *L) {
   luaL_newmetatable(L, PGV_RESULT);

@@ -39,8 +39,10 @@ void pgv_push_row(lua_State *L, pgv_rows *rows, int row) {
       if (!whole) continue;
       lua_pushlightuserdata(L, NULL);
     }
-    if (whole) lua_rawseti(L, -2, i + 1);
-    else lua_pop(L, 1);
+    if (whole)
+      lua_rawseti(L, -2, i + 1);
+    else
+      lua_pop(L, 1);
   }
   if (s->named < s->n && !lua_isnil(L, names + s->n)) {
     lua_pushvalue(L, names + s->n);

@@ -247,7 +247,8 @@ static void set_place(lua_State *L, const pgv_place *at) {
     const char *name = at->shape->f[at->i - 1].name;
     if (name != NULL && strcmp(at->noun, "column") == 0)
       lua_pushstring(L, name);
-    else lua_pushinteger(L, at->i);
+    else
+      lua_pushinteger(L, at->i);
     lua_setfield(L, -2, at->noun);
   }
 }

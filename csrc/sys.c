@@ -84,8 +84,7 @@ static int sys_columns(lua_State *L) {
 
 static const luaL_Reg functions[] = {
     {"poll", sys_poll},     {"now", sys_now},         {"pid", sys_pid},
-    {"isatty", sys_isatty}, {"columns", sys_columns}, {NULL, NULL}};
+    {"isatty", sys_isatty}, {"columns", sys_columns}, {NULL, NULL},
+};
 
-void pgv_open_sys(lua_State *L) {
-  luaL_setfuncs(L, functions, 0);
-}
+void pgv_open_sys(lua_State *L) { luaL_setfuncs(L, functions, 0); }

@@ -27,7 +27,7 @@ local pg = {
 
 -- The parts, in the order in which a name is looked for: either a module whose
 -- public names are pg's, or one module behind one name.
-local parts = { "pgvector.sql", "pgvector.types" }
+local parts = { "pgvector.search", "pgvector.sql", "pgvector.types" }
 local modules = {
   orm = "pgvector.orm",
   json = "pgvector.types.json",
@@ -50,8 +50,10 @@ end
 
 local function every_name()
   local names = {}
-  for _, known in ipairs { pg, modules, members, require(parts[1]), require(parts[2]) } do
-    for name in pairs(known) do names[name] = true end
+  local known = { pg, modules, members }
+  for _, part in ipairs(parts) do known[#known + 1] = require(part) end
+  for _, set in ipairs(known) do
+    for name in pairs(set) do names[name] = true end
   end
   return names
 end

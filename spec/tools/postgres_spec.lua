@@ -4,7 +4,8 @@ local db = require "spec.support.db"
 
 -- Runs shell code; returns what it printed on both channels, and its exit code.
 local function sh(code, ...)
-  local pipe = assert(io.popen("( unset PGVECTOR_URL; " .. code:format(...) .. " ) 2>&1; echo \"exit $?\""))
+  local command = "( unset PGVECTOR_URL; " .. code:format(...) .. " ) 2>&1"
+  local pipe = assert(io.popen(command .. "; echo \"exit $?\""))
   local output = pipe:read("*a")
   pipe:close()
   local text, exit = output:match("^(.*)exit (%d+)\n$")
@@ -17,7 +18,7 @@ local function succeeds(code, ...)
   return text
 end
 
-local scratch = succeeds("d=$(mktemp -d) && chmod 755 $d && echo $d"):gsub("\n", "")
+local scratch -- holds them all
 
 -- a directory that looks like a checkout; its path is returned quoted
 local function checkout(name)
@@ -35,12 +36,18 @@ local function postmaster(path)
 end
 
 describe("tools/postgres #programs", function()
-  local one = checkout("one")
+  local one
+
+  setup(function()
+    scratch = succeeds("d=$(mktemp -d) && chmod 755 $d && echo $d"):gsub("\n", "")
+    one = checkout("one")
+  end)
 
   before_each(function() succeeds("%s/tools/postgres start", one) end)
 
   teardown(function()
-    sh("for c in %s/*/ %s/long/*/; do \"$c\"tools/postgres remove; done; rm -rf %s", scratch, scratch, scratch)
+    sh("for c in %s/*/ %s/long/*/; do \"$c\"tools/postgres remove; done", scratch, scratch)
+    sh("rm -rf %s", scratch)
   end)
 
   it("starts a server with pgvector in it, once", function()

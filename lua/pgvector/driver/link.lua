@@ -93,6 +93,7 @@ end
 --- Waits for the socket; the one place where another coroutine may run.
 -- @raise TimeoutError after the deadline; the link is then broken
 function Link:_wait(events, deadline)
+  if self.pg:socket() < 0 then self:_lost({ message = self.pg:error_message() }) end
   self.waiting = true
   -- an error or a death in here leaves `waiting` set, which is the truth:
   -- nobody can know any more what the server is about to send

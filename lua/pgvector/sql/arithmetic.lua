@@ -1,0 +1,237 @@
+--- Methods of column expressions that make values: arithmetic, casts, labels,
+-- order, collation, operators by name.
+-- @module pgvector.sql.arithmetic
+
+local errors = require "pgvector.errors"
+local base = require "pgvector.sql.base"
+local coerce = require "pgvector.sql.coerce"
+local operators = require "pgvector.sql.operators"
+local types = require "pgvector.types"
+local identifiers = require "pgvector.sql.compiler.identifiers"
+
+local ColumnElement = base.ColumnElement
+local node, binary = base.node, base.binary
+local P = operators.precedence
+local NULLTYPE, Double, Interval = types.NULLTYPE, types.Double, types.Interval
+
+-- Arithmetic -----------------------------------------------------------------
+
+local function without_dim(type_)
+  return type_.dim and type_._plain and type_:_plain() or type_
+end
+
+-- The type of `a op b`.
+local function result_type(op, a, b)
+  local left, right = a.type, b.type
+  local lf, rf = left.family, right.family
+  if lf == "vector" then return op == operators.concat and without_dim(left) or left end
+  if rf == "vector" and lf == "unknown" then return right end
+  if lf == "datetime" then
+    if rf == "datetime" and op == operators.sub then return left.kind == "date" and types.Integer or Interval end
+    return rf == "interval" and left.kind == "date" and types.DateTime or left
+  end
+  if lf == "interval" and rf == "datetime" then return right end
+  if lf == "integer" and rf == "number" then return right end
+  if lf == "number" and rf == "number" and left.kind == "numeric" then return right end
+  if lf == "integer" and rf == "integer" then
+    return (right.kind == "int8" or left.kind == "int2") and right or left
+  end
+  if lf == "unknown" then return right end
+  return left
+end
+
+-- The type of a plain Lua value beside an expression of type `type_`.
+local function operand_type(op, type_, value)
+  local family = type_.family
+  if (family == "datetime") and (op == operators.add or op == operators.sub)
+      and (type(value) == "string" or type(value) == "table") then
+    return Interval
+  end
+  if family == "datetime" then return type_.kind == "date" and types.Integer or Interval end
+  if family == "interval" and (op == operators.mul or op == operators.div) then return Double end
+  if family == "json" and op == operators.sub then
+    if type(value) == "string" then return types.Text end
+    if type(value) == "number" then return types.Integer end
+    return types.ARRAY(types.Text)
+  end
+  if op == operators.concat and family ~= "array" and family ~= "json" and family ~= "vector" and family ~= "bit"
+      and family ~= "tsvector" then
+    return types.Text
+  end
+  return type_
+end
+
+local function sides(op, a, b)
+  if coerce.is_expression(a) then
+    local is_value = not coerce.is_expression(b) and not coerce.is_query(b)
+    return a, coerce.expr(b, is_value and operand_type(op, a.type, b) or nil, op.sql)
+  end
+  local is_value = not coerce.is_query(a)
+  return coerce.expr(a, is_value and operand_type(op, b.type, a) or nil, op.sql), b
+end
+
+local function arithmetic(op)
+  return function(a, b)
+    a, b = sides(op, a, b)
+    if a.type.family == "boolean" or b.type.family == "boolean" then
+      errors.raise("ArgumentError", "'%s' is not defined for conditions", op.sql:match("%S+"))
+    end
+    return binary(a, op, b, result_type(op, a, b))
+  end
+end
+
+ColumnElement.__add = arithmetic(operators.add)
+ColumnElement.__sub = arithmetic(operators.sub)
+ColumnElement.__mul = arithmetic(operators.mul)
+ColumnElement.__mod = arithmetic(operators.mod)
+ColumnElement.__concat = arithmetic(operators.concat)
+
+function ColumnElement.__pow(a, b)
+  a, b = sides(operators.pow, a, b)
+  return binary(a, operators.pow, b, a.type.kind == "numeric" and a.type or Double)
+end
+
+local function whole(type_) return type_.family == "integer" or type_.family == "unknown" end
+
+-- True division: the server divides integers without a fraction, so the
+-- divisor becomes a float8.
+function ColumnElement.__div(a, b)
+  a, b = sides(operators.div, a, b)
+  if b.type.family == "integer" and whole(a.type) then
+    local float = node{ __visit_name = "cast", element = b, to = "FLOAT8", type = Double }
+    if a.__visit_name == "bind" then a = base.with(a, { type = Double }) end
+    return binary(a, operators.div, float, Double)
+  end
+  return binary(a, operators.div, b, result_type(operators.div, a, b))
+end
+
+local function floordiv(a, b)
+  a, b = sides(operators.div, a, b)
+  local quotient = binary(a, operators.div, b, result_type(operators.div, a, b))
+  if a.type.family == "integer" and b.type.family == "integer" then return quotient end
+  return node{ __visit_name = "function", name = "floor", names = { "floor" }, args = { quotient },
+               type = quotient.type }
+end
+
+ColumnElement.__idiv = floordiv
+
+--- Division without a fraction. Between integers it is the server's `/`, which
+-- rounds toward zero; otherwise `floor(self / other)`.
+function ColumnElement:floordiv(other) return floordiv(self, other) end
+
+function ColumnElement:__unm()
+  return node{ __visit_name = "negative", element = self, prec = P.MINUS, type = self.type }
+end
+
+-- Operators by name ------------------------------------------------------------
+
+local text_array = types.ARRAY(types.Text)
+
+-- What stands right of an operator whose two sides differ in type.
+local right_types = {
+  tsvector = { ["@@"] = types.TSQUERY },
+  json = {
+    ["?"] = types.Text, ["?|"] = text_array, ["?&"] = text_array, ["#>"] = text_array, ["#>>"] = text_array,
+    ["#-"] = text_array, ["@?"] = NULLTYPE, ["@@"] = NULLTYPE,
+  },
+}
+
+local function custom_operand(op, left, value)
+  local family = left.family
+  if family == "json" and (op.name == "->" or op.name == "->>") then
+    return type(value) == "number" and types.Integer or types.Text
+  end
+  local special = right_types[family] and right_types[family][op.name]
+  if special then return special end
+  if op.prec == P.ADD or op.prec == P.MULTIPLY then return operand_type(op, left, value) end
+  if op == operators.custom("AT TIME ZONE") then return types.Text end
+  return left
+end
+
+local function custom_result(op, left, right)
+  local gives = op.gives
+  if gives == "boolean" then return types.Boolean end
+  if gives == "distance" then return Double end
+  if gives == "text" then return types.Text end
+  if gives == "same" then return left.type end
+  if op.prec == P.ADD or op.prec == P.MULTIPLY then return result_type(op, left, right) end
+  return NULLTYPE
+end
+
+--- Any binary operator: `column:op("@@")(query)`.
+-- @tparam string sql its characters, or a key word such as "AT TIME ZONE"
+-- @tparam[opt] table options `type` of the result; `bool = true` for a condition
+-- @treturn function takes the right operand
+function ColumnElement:op(sql, options)
+  local op = operators.custom(sql)
+  options = errors.check_options(options, { type = true, bool = true }, "op")
+  local given = options.type and types.expect(options.type, "op: type") or options.bool and types.Boolean
+  return function(other)
+    if other == nil then errors.raise("ArgumentError", "op(\"%s\")(nil): pg.null means SQL NULL", sql) end
+    local right = coerce.expr(other, custom_operand(op, self.type, other), "op")
+    return binary(self, op, right, given or custom_result(op, self, right))
+  end
+end
+
+-- A binary node by operator text, for the methods in pgvector.sql.specific.
+function ColumnElement:_operate(sql, other, type_)
+  local op = operators.custom(sql)
+  if other == nil then errors.raise("ArgumentError", "'%s': the operand is nil; pg.null means SQL NULL", sql) end
+  return binary(self, op, coerce.expr(other, custom_operand(op, self.type, other), sql), type_)
+end
+
+--- Bits common to both: `self & other`.
+function ColumnElement:bitwise_and(other) return self:_operate("&", other, self.type) end
+--- Bits in either: `self | other`.
+function ColumnElement:bitwise_or(other) return self:_operate("|", other, self.type) end
+--- Bits in one only: `self # other`.
+function ColumnElement:bitwise_xor(other) return self:_operate("#", other, self.type) end
+
+-- Casts, labels, order -----------------------------------------------------------
+
+--- `CAST(self AS type)`.
+-- @tparam table type_ a column type
+function ColumnElement:cast(type_)
+  return node{ __visit_name = "cast", element = self, type = types.expect(type_, "cast") }
+end
+
+--- The same SQL, taken to be of another type here in Lua.
+-- @tparam table type_ a column type
+function ColumnElement:type_coerce(type_)
+  types.expect(type_, "type_coerce")
+  if self.__visit_name == "bind" then return base.with(self, { type = type_ }) end
+  return node{ __visit_name = "transparent", element = self, type = type_, prec = self.prec }
+end
+
+--- `self AS name` in a select list. The same label object in `order_by` is
+-- written as its name.
+-- @tparam string name
+function ColumnElement:label(name)
+  if name ~= nil then identifiers.quote(name) end
+  local element = self.__visit_name == "label" and self.element or self
+  return node{ __visit_name = "label", name = name, element = element, type = element.type, prec = element.prec }
+end
+
+--- `self COLLATE "name"`.
+-- @tparam string collation
+function ColumnElement:collate(collation)
+  identifiers.quote(collation)
+  return node{ __visit_name = "collate", element = self, collation = collation, prec = P.COLLATE, type = self.type }
+end
+
+local function order(suffix)
+  return function(self)
+    return node{ __visit_name = "ordering", element = self, suffix = suffix, prec = P.LOWEST, type = self.type }
+  end
+end
+
+--- `self ASC`.
+ColumnElement.asc = order " ASC"
+--- `self DESC`.
+ColumnElement.desc = order " DESC"
+--- `… NULLS FIRST`.
+ColumnElement.nulls_first = order " NULLS FIRST"
+--- `… NULLS LAST`.
+ColumnElement.nulls_last = order " NULLS LAST"
+
+return ColumnElement

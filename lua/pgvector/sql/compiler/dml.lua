@@ -1,0 +1,207 @@
+--- Visitors for INSERT, UPDATE and DELETE.
+-- @module pgvector.sql.compiler.dml
+
+local errors = require "pgvector.errors"
+local identifiers = require "pgvector.sql.compiler.identifiers"
+local select_list = require("pgvector.sql.compiler.select").select_list
+
+local visit = {}
+
+local quote = identifiers.quote
+local no_names = {}
+
+-- Runs fn with names resolved as inside a statement on these FROM elements.
+local function in_frame(c, froms, mode, fn)
+  local frame = c.frame
+  c.frame = { froms = froms, labels = no_names, names = no_names, parent = mode ~= "cte" and frame or nil }
+  fn()
+  c.frame = frame
+end
+
+local function returning(c, statement, mode, unique)
+  if not statement._returning then return end
+  local columns, opaque = statement:_selected(unique)
+  if mode == "top" and not opaque then c.columns = columns end
+  c:write(" RETURNING ")
+  select_list(c, columns)
+end
+
+-- Writes what fn writes with columns bare of their tables.
+local function bare(c, fn)
+  local before = c.bare
+  c.bare = true
+  fn()
+  c.bare = before
+end
+
+-- INSERT -----------------------------------------------------------------------
+
+local function column_names(c, columns)
+  for i, column in ipairs(columns) do
+    if i > 1 then c:write(", ") end
+    c:write(quote(column.name))
+  end
+end
+
+local function insert_values(c, statement)
+  local columns, rows = statement:_assignments(c.keys)
+  if #columns == 0 and #rows <= 1 then return c:write(" DEFAULT VALUES") end
+  if #columns == 0 then
+    errors.raise("InvalidRequestError", "insert: several rows without any value")
+  end
+  c:write(" (")
+  column_names(c, columns)
+  c:write(") VALUES ")
+  for i, row in ipairs(rows) do
+    c:write(i == 1 and "(" or ", (")
+    c:list(row, ", ")
+    c:write(")")
+  end
+end
+
+local function index_element(c, element)
+  if element.__visit_name == "column" or element.__visit_name == "function" then return c:visit(element) end
+  c:write("(")
+  c:visit(element)
+  c:write(")")
+end
+
+local function on_conflict(c, conflict)
+  c:write(" ON CONFLICT")
+  if conflict.constraint then
+    c:write(" ON CONSTRAINT ")
+    c:write(quote(conflict.constraint))
+  elseif conflict.elements then
+    bare(c, function()
+      c:write(" (")
+      for i, element in ipairs(conflict.elements) do
+        if i > 1 then c:write(", ") end
+        index_element(c, element)
+      end
+      c:write(")")
+      if conflict.index_where then
+        c:write(" WHERE ")
+        c:conjunction(conflict.index_where)
+      end
+    end)
+  end
+  if not conflict.set then return c:write(" DO NOTHING") end
+  c:write(" DO UPDATE SET ")
+  for i, assignment in ipairs(conflict.set) do
+    if i > 1 then c:write(", ") end
+    c:write(quote(assignment[1].name))
+    c:write(" = ")
+    c:visit(assignment[2])
+  end
+  if conflict.where then
+    c:write(" WHERE ")
+    c:conjunction(conflict.where)
+  end
+end
+
+function visit.insert(c, statement, mode, unique)
+  in_frame(c, { statement._table }, mode, function()
+    c:write("INSERT INTO ")
+    c:visit(statement._table)
+    if statement._select then
+      c:write(" (")
+      column_names(c, statement._select_columns)
+      c:write(") ")
+      local frame = c.frame
+      c.frame = nil
+      c:visit(statement._select)
+      c.frame = frame
+    else
+      insert_values(c, statement)
+    end
+    if statement._conflict then on_conflict(c, statement._conflict) end
+    returning(c, statement, mode, unique)
+  end)
+end
+
+-- UPDATE and DELETE ------------------------------------------------------------
+
+local function guard(c, statement, verb)
+  if statement._where or statement._all_rows or c.describing then return end
+  errors.raise("InvalidRequestError", "%s of %s has no condition: add :where(…), or :all_rows() if every row is meant",
+    verb, statement._table:_describe())
+end
+
+local function extra_froms(c, keyword, froms)
+  if #froms == 0 then return end
+  c:write(keyword)
+  c:list(froms, ", ")
+end
+
+local function with_table(table_, froms)
+  local list = { table_ }
+  for _, from in ipairs(froms) do list[#list + 1] = from end
+  return list
+end
+
+local function where(c, statement)
+  if not statement._where then return end
+  c:write(" WHERE ")
+  c:conjunction(statement._where)
+end
+
+-- The names of parameters in what was captured.
+local function parameter_names(captured, length, names)
+  for i = 1, length do
+    local piece = captured[i]
+    if type(piece) == "table" and piece.key then names[piece.key] = true end
+  end
+end
+
+local function assignments(c, statement, condition, length)
+  local named = {}
+  if c.keys then
+    parameter_names(condition, length, named)
+    for _, column in ipairs(statement._table:_columns()) do
+      local node = statement._set and statement._set[column]
+      if node then
+        local captured, count = c:capture(c.visit, node)
+        parameter_names(captured, count, named)
+      end
+    end
+  end
+  local list = statement:_assignments(c.keys, named)
+  if #list == 0 and not c.describing then
+    errors.raise("InvalidRequestError", "update of %s sets nothing: add :values{…}", statement._table:_describe())
+  end
+  for i, assignment in ipairs(list) do
+    if i > 1 then c:write(", ") end
+    c:write(quote(assignment[1].name))
+    c:write("=")
+    c:operand(assignment[2], 0)
+  end
+end
+
+function visit.update(c, statement, mode, unique)
+  guard(c, statement, "update")
+  local froms = statement:_extra_froms()
+  in_frame(c, with_table(statement._table, froms), mode, function()
+    local condition, length = c:capture(where, statement)
+    c:write("UPDATE ")
+    c:visit(statement._table)
+    c:write(" SET ")
+    assignments(c, statement, condition, length)
+    extra_froms(c, " FROM ", froms)
+    c:paste(condition, length)
+    returning(c, statement, mode, unique)
+  end)
+end
+
+function visit.delete(c, statement, mode, unique)
+  guard(c, statement, "delete")
+  local froms = statement:_extra_froms()
+  in_frame(c, with_table(statement._table, froms), mode, function()
+    c:write("DELETE FROM ")
+    c:visit(statement._table)
+    extra_froms(c, " USING ", froms)
+    where(c, statement)
+    returning(c, statement, mode, unique)
+  end)
+end
+
+return visit

@@ -1,0 +1,273 @@
+--- Visitors for expressions.
+-- @module pgvector.sql.compiler.expressions
+
+local errors = require "pgvector.errors"
+local identifiers = require "pgvector.sql.compiler.identifiers"
+
+local visit = {}
+
+local quote = identifiers.quote
+
+-- Leaves -----------------------------------------------------------------------
+
+function visit.column(c, node)
+  local from = node.table
+  if from and not c.bare then
+    if from.column_valued then return c:write(c:qualifier(from)) end
+    c:write(c:qualifier(from))
+    c:write(".")
+  end
+  c:write(quote(node.name))
+end
+
+function visit.bind(c, node)
+  if not c.literal_binds then return c:write(node) end
+  local value = node.value
+  if value == nil then
+    errors.raise("InvalidRequestError", "parameter '%s' has no value to write into the SQL", tostring(node.key))
+  end
+  if type(value) == "function" then value = value() end
+  c:write(node.type:literal(value))
+end
+
+function visit.keyword(c, node) c:write(node.word) end
+
+function visit.literal_column(c, node) c:write(node.text) end
+
+function visit.text(c, node, mode)
+  local pieces = node.pieces
+  for i = 1, #pieces do
+    local piece = pieces[i]
+    if type(piece) == "table" then
+      visit.bind(c, node.parameters[piece.name])
+    else
+      c:write(piece)
+    end
+  end
+  if mode == "top" then c.columns = node.result_columns end
+end
+
+-- A name in ORDER BY or GROUP BY: of the select list, or a column.
+function visit.name_reference(c, node)
+  local frame = c.frame
+  local name = node.name
+  if frame and frame.names[name] and not c.in_window then return c:write(quote(name)) end
+  local found, candidates = nil, {}
+  for _, from in ipairs(frame and frame.froms or {}) do
+    from:_each_from(function(part)
+      if part.__visit_name == "join" then return end
+      local column = part:_column(name)
+      if column and found and not rawequal(column, found) then
+        errors.raise("ArgumentError", "the name '%s' is ambiguous: give the column itself", name)
+      end
+      found = found or column
+      for _, key in ipairs(part:_keys()) do candidates[#candidates + 1] = key end
+    end)
+  end
+  if not found then
+    for known in pairs(frame and frame.names or {}) do candidates[#candidates + 1] = known end
+    errors.raise("ArgumentError", "'%s' names neither a label nor a column of the statement%s", name,
+      errors.did_you_mean(name, candidates))
+  end
+  visit.column(c, found)
+end
+
+-- Operators --------------------------------------------------------------------
+
+function visit.binary(c, node)
+  local operator = node.operator
+  c:operand(node.left, operator.left)
+  c:write(operator.sql)
+  c:operand(node.right, operator.right)
+  if node.escape then
+    c:write(" ESCAPE ")
+    c:visit(node.escape)
+  end
+end
+
+visit["boolean"] = function(c, node)
+  local operator, clauses = node.operator, node.clauses
+  local sql, limit = operator.sql, operator.prec
+  for i = 1, node.n do
+    if i > 1 then c:write(sql) end
+    c:operand(clauses[i], limit)
+  end
+end
+
+visit["not"] = function(c, node)
+  c:write("NOT ")
+  c:operand(node.element, node.prec)
+end
+
+function visit.negative(c, node)
+  c:write("-")
+  local inner = node.element
+  -- `--` would start a comment
+  if inner.__visit_name == "negative" then
+    c:write("(")
+    c:visit(inner)
+    c:write(")")
+  else
+    c:operand(inner, node.prec)
+  end
+end
+
+function visit.between(c, node)
+  c:operand(node.operand, node.prec + 1)
+  c:write(node.negated and " NOT BETWEEN " or " BETWEEN ")
+  if node.symmetric then c:write("SYMMETRIC ") end
+  c:operand(node.low, node.prec + 1)
+  c:write(" AND ")
+  c:operand(node.high, node.prec + 1)
+end
+
+function visit.in_array(c, node)
+  c:operand(node.operand, node.prec + 1)
+  c:write(node.negated and " <> ALL(" or " = ANY(")
+  c:visit(node.array)
+  c:write(")")
+end
+
+function visit.unnest_rows(c, node)
+  c:write("(SELECT ")
+  for i = 1, #node.items do
+    c:write(i == 1 and "unnest(" or ", unnest(")
+    c:visit(node.items[i])
+    c:write(")")
+  end
+  c:write(")")
+end
+
+local function quantified(word)
+  return function(c, node)
+    c:write(word)
+    c:write("(")
+    c:visit(node.element)
+    c:write(")")
+  end
+end
+
+visit.any, visit.all = quantified "ANY", quantified "ALL"
+
+function visit.subscript(c, node)
+  local name = node.element.__visit_name
+  -- what takes a subscript without parentheses
+  if name == "column" or name == "subscript" or name == "bind" and not c.literal_binds then
+    c:visit(node.element)
+  else
+    c:write("(")
+    c:visit(node.element)
+    c:write(")")
+  end
+  c:write("[")
+  c:visit(node.from)
+  if node.to then
+    c:write(":")
+    c:visit(node.to)
+  end
+  c:write("]")
+end
+
+function visit.collate(c, node)
+  c:operand(node.element, node.prec + 1)
+  c:write(" COLLATE ")
+  c:write(quote(node.collation))
+end
+
+-- Wrappers ---------------------------------------------------------------------
+
+function visit.cast(c, node)
+  c:write("CAST(")
+  c:visit(node.element)
+  c:write(" AS ")
+  c:write(node.to or tostring(node.type))
+  c:write(")")
+end
+
+-- A label is its expression, except in the select list (which writes `AS`) and
+-- as a whole element of ORDER BY: there it is its name, if this very label is
+-- selected.
+function visit.label(c, node, ordered)
+  local frame = c.frame
+  local name = ordered and frame and not c.in_window and frame.labels[node]
+  if name then return c:write(quote(name)) end
+  c:visit(node.element)
+end
+
+function visit.transparent(c, node) c:visit(node.element) end
+
+function visit.grouping(c, node)
+  c:write("(")
+  c:visit(node.element)
+  c:write(")")
+end
+
+function visit.tuple(c, node)
+  c:write("(")
+  c:list(node.items, ", ")
+  c:write(")")
+end
+
+function visit.row(c, node)
+  c:write("ROW(")
+  c:list(node.items, ", ")
+  c:write(")")
+end
+
+function visit.array(c, node)
+  c:write("ARRAY[")
+  c:list(node.items, ", ")
+  c:write("]")
+  if #node.items == 0 then
+    c:write("::")
+    c:write(tostring(node.type))
+  end
+end
+
+function visit.ordering(c, node, ordered)
+  c:visit(node.element, ordered)
+  c:write(node.suffix)
+end
+
+function visit.case(c, node)
+  c:write("CASE")
+  if node.operand then
+    c:write(" ")
+    c:visit(node.operand)
+  end
+  for _, branch in ipairs(node.branches) do
+    c:write(" WHEN ")
+    c:visit(branch[1])
+    c:write(" THEN ")
+    c:visit(branch[2])
+  end
+  if node.otherwise then
+    c:write(" ELSE ")
+    c:visit(node.otherwise)
+  end
+  c:write(" END")
+end
+
+function visit.extract(c, node)
+  c:write("EXTRACT(")
+  c:write(node.part)
+  c:write(" FROM ")
+  c:visit(node.element)
+  c:write(")")
+end
+
+-- Subqueries as expressions ------------------------------------------------------
+
+function visit.scalar_select(c, node)
+  c:write("(")
+  c:visit(node.element)
+  c:write(")")
+end
+
+function visit.exists(c, node)
+  c:write(node.negated and "NOT EXISTS (" or "EXISTS (")
+  c:visit(node.element)
+  c:write(")")
+end
+
+return visit

@@ -1,0 +1,105 @@
+--- Visitors for what stands in FROM.
+-- @module pgvector.sql.compiler.from
+
+local identifiers = require "pgvector.sql.compiler.identifiers"
+
+local visit = {}
+
+local quote = identifiers.quote
+
+function visit.table(c, from) c:write(c:table_name(from)) end
+
+local function as_name(c, from)
+  c:write(" AS ")
+  c:write(quote(c:alias_name(from)))
+end
+
+function visit.alias(c, from)
+  c:visit(from.element)
+  as_name(c, from)
+end
+
+function visit.subquery(c, from)
+  c:write("(")
+  c:visit(from.element, "from", true)
+  c:write(")")
+  as_name(c, from)
+end
+
+function visit.lateral(c, from)
+  c:write("LATERAL (")
+  c:visit(from.element, "lateral", true)
+  c:write(")")
+  as_name(c, from)
+end
+
+function visit.tablesample(c, from)
+  c:visit(from.element)
+  as_name(c, from)
+  c:write(" TABLESAMPLE ")
+  c:visit(from.sampling)
+  if from.seed then
+    c:write(" REPEATABLE (")
+    c:visit(from.seed)
+    c:write(")")
+  end
+end
+
+local joins = { inner = " JOIN ", left = " LEFT OUTER JOIN ", full = " FULL OUTER JOIN ", cross = " CROSS JOIN " }
+
+function visit.join(c, from)
+  c:visit(from.left)
+  c:write(joins[from.kind])
+  if from.right.__visit_name == "join" then
+    c:write("(")
+    c:visit(from.right)
+    c:write(")")
+  else
+    c:visit(from.right)
+  end
+  if from.condition then
+    c:write(" ON ")
+    c:visit(from.condition)
+  end
+end
+
+function visit.cte(c, from)
+  c:define_cte(from)
+  c:write(quote(c:alias_name(from)))
+end
+
+local function column_names(c, from)
+  c:write("(")
+  for i, column in ipairs(from:_columns()) do
+    if i > 1 then c:write(", ") end
+    c:write(quote(column.name))
+    if from.render_types then
+      c:write(" ")
+      c:write(tostring(column.type))
+    end
+  end
+  c:write(")")
+end
+
+function visit.table_function(c, from)
+  if from.is_lateral then c:write("LATERAL ") end
+  c:visit(from.element)
+  if from.with_ordinality then c:write(" WITH ORDINALITY") end
+  as_name(c, from)
+  if not from.column_valued then column_names(c, from) end
+end
+
+function visit.values(c, from)
+  c:write("(VALUES ")
+  for i, row in ipairs(from.rows) do
+    c:write(i == 1 and "(" or ", (")
+    c:list(row, ", ")
+    c:write(")")
+  end
+  c:write(")")
+  as_name(c, from)
+  c:write(" ")
+  column_names(c, from)
+end
+
+return visit

@@ -1,0 +1,90 @@
+--- Visitors for function calls, aggregates and windows.
+-- @module pgvector.sql.compiler.functions
+
+local identifiers = require "pgvector.sql.compiler.identifiers"
+
+local visit = {}
+
+-- Functions that SQL writes without parentheses.
+local bare_functions = {
+  current_catalog = true, current_date = true, current_role = true, current_schema = true, current_time = true,
+  current_timestamp = true, current_user = true, localtime = true, localtimestamp = true, session_user = true,
+  system_user = true, user = true,
+}
+
+-- Function names are never quoted merely for being key words: "coalesce"(…)
+-- is another function.
+local function name_part(name)
+  if name:find("^[%a_][%w_$]*$") then return name end
+  return identifiers.quote(name)
+end
+
+visit["function"] = function(c, node)
+  local names, args = node.names, node.args
+  if #names == 1 and #args == 0 and bare_functions[names[1]] then return c:write(names[1]) end
+  for i = 1, #names do
+    if i > 1 then c:write(".") end
+    c:write(name_part(names[i]))
+  end
+  c:write("(")
+  if node.is_distinct then c:write("DISTINCT ") end
+  if node.star then
+    c:write("*")
+  else
+    c:list(args, ", ")
+  end
+  if node.ordering then
+    c:write(" ORDER BY ")
+    c:list(node.ordering, ", ")
+  end
+  c:write(")")
+end
+
+function visit.within_group(c, node)
+  c:visit(node.element)
+  c:write(" WITHIN GROUP (ORDER BY ")
+  c:list(node.ordering, ", ")
+  c:write(")")
+end
+
+function visit.filter(c, node)
+  c:visit(node.element)
+  c:write(" FILTER (WHERE ")
+  c:conjunction(node.conditions)
+  c:write(")")
+end
+
+local function bound(value, unbounded)
+  if value == nil then return unbounded end
+  if value == 0 then return "CURRENT ROW" end
+  return ("%d %s"):format(math.abs(value), value < 0 and "PRECEDING" or "FOLLOWING")
+end
+
+function visit.over(c, node)
+  c:visit(node.element)
+  c:write(" OVER (")
+  local separator = ""
+  if node.partition_by then
+    c:write("PARTITION BY ")
+    c:list(node.partition_by, ", ")
+    separator = " "
+  end
+  if node.order_by then
+    c:write(separator)
+    c:write("ORDER BY ")
+    -- output names do not exist inside a window
+    local outer = c.in_window
+    c.in_window = true
+    c:list(node.order_by, ", ")
+    c.in_window = outer
+    separator = " "
+  end
+  if node.frame_mode then
+    c:write(("%s%s BETWEEN %s AND %s"):format(separator, node.frame_mode,
+      bound(node.frame_from, "UNBOUNDED PRECEDING"), bound(node.frame_to, "UNBOUNDED FOLLOWING")))
+    if node.exclude then c:write(" EXCLUDE " .. node.exclude) end
+  end
+  c:write(")")
+end
+
+return visit

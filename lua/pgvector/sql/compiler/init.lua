@@ -1,0 +1,311 @@
+--- Statements to SQL text: `compile` walks the nodes and hands each to the
+-- visitor of its `__visit_name`.
+--
+-- Visitors write strings and parameter nodes into one buffer; at the end the
+-- parameters are numbered in the order in which they stand in the text. One
+-- parameter object is one `$n`, however often it occurs.
+-- @module pgvector.sql.compiler
+
+local errors = require "pgvector.errors"
+local identifiers = require "pgvector.sql.compiler.identifiers"
+
+local compiler = {}
+
+local quote, qualified = identifiers.quote, identifiers.qualified
+
+-- The most parameters that the protocol allows in one statement.
+local MAX_PARAMETERS = 65535
+
+local visitors = {}
+
+--- Adds visitors: functions `(c, node, …)` by `__visit_name`.
+-- @tparam table more
+function compiler.register(more)
+  for name, visitor in pairs(more) do visitors[name] = visitor end
+end
+
+compiler.register(require "pgvector.sql.compiler.expressions")
+compiler.register(require "pgvector.sql.compiler.functions")
+compiler.register(require "pgvector.sql.compiler.select")
+compiler.register(require "pgvector.sql.compiler.from")
+compiler.register(require "pgvector.sql.compiler.dml")
+
+-- The state of one compilation -----------------------------------------------------
+
+local Compiler = {}
+Compiler.__index = Compiler
+
+local function new(options)
+  return setmetatable({
+    buf = {}, n = 0, anonymous = {}, counters = {},
+    literal_binds = options.literal_binds, keys = options.keys, bare = options.bare,
+    schema_map = options.schema_translate_map, describing = options.describing,
+  }, Compiler)
+end
+
+--- Writes a piece of text, or a parameter node.
+function Compiler:write(piece)
+  local n = self.n + 1
+  self.n = n
+  self.buf[n] = piece
+end
+
+--- Writes a node.
+function Compiler:visit(node, ...)
+  local visitor = visitors[node.__visit_name]
+  if not visitor then
+    errors.raise("InvalidRequestError", "cannot compile %s", tostring(node.__visit_name))
+  end
+  return visitor(self, node, ...)
+end
+
+--- Writes a node as an operand: in parentheses if it binds less tightly than `limit`.
+function Compiler:operand(node, limit)
+  local prec = node.prec
+  if prec and prec < limit
+      or self.literal_binds and node.__visit_name == "bind" and type(node.value) == "number" and node.value < 0 then
+    self:write("(")
+    self:visit(node)
+    self:write(")")
+  else
+    self:visit(node)
+  end
+end
+
+--- Writes nodes with a separator between them.
+function Compiler:list(nodes, separator)
+  for i = 1, #nodes do
+    if i > 1 then self:write(separator) end
+    self:visit(nodes[i])
+  end
+end
+
+--- Writes conditions joined by AND.
+function Compiler:conjunction(conditions)
+  local count = #conditions
+  if count == 1 then return self:visit(conditions[1]) end
+  for i = 1, count do
+    if i > 1 then self:write(" AND ") end
+    local condition = conditions[i]
+    -- an AND within the AND needs no parentheses
+    self:operand(condition, 2)
+  end
+end
+
+--- Writes into another buffer while `fn` runs.
+-- @treturn table the buffer
+-- @treturn integer its length
+function Compiler:capture(fn, ...)
+  local buf, n = self.buf, self.n
+  self.buf, self.n = {}, 0
+  fn(self, ...)
+  local captured, length = self.buf, self.n
+  self.buf, self.n = buf, n
+  return captured, length
+end
+
+--- Writes what `capture` gave.
+function Compiler:paste(captured, length)
+  for i = 1, length do self:write(captured[i]) end
+end
+
+--- A name for something that has none: `anon_1`, `items_2`.
+function Compiler:anonymous_name(object, stem)
+  local name = self.anonymous[object]
+  if not name then
+    local number = (self.counters[stem] or 0) + 1
+    self.counters[stem] = number
+    name = identifiers.truncate(stem .. "_" .. number)
+    self.anonymous[object] = name
+  end
+  return name
+end
+
+--- The name of an alias, CTE or table function, not yet quoted.
+function Compiler:alias_name(from)
+  if from.name then return from.name end
+  local element = from.element
+  local stem = element and element._is_from and element.name or "anon"
+  return self:anonymous_name(from, stem)
+end
+
+--- A table's name with its schema.
+function Compiler:table_name(tbl)
+  local schema, map = tbl.schema, self.schema_map
+  if map then
+    local mapped = map[schema or ""]
+    if mapped ~= nil then schema = mapped or nil end
+  end
+  return qualified(schema, tbl.name)
+end
+
+--- What stands before the dot of a column.
+function Compiler:qualifier(from)
+  if from.__visit_name == "table" then return self:table_name(from) end
+  return quote(self:alias_name(from))
+end
+
+--- Puts a CTE into the WITH clause, unless it is there.
+function Compiler:define_cte(cte) visitors.cte_definition(self, cte) end
+
+-- Numbers the parameters and joins the pieces.
+function Compiler:finish()
+  local buf, binds, numbers, named = self.buf, {}, {}, {}
+  for i = 1, self.n do
+    local piece = buf[i]
+    if type(piece) == "table" then
+      local number = numbers[piece]
+      if not number then
+        number = self:number(piece, binds, named)
+        numbers[piece] = number
+      end
+      buf[i] = number
+    end
+  end
+  if #binds > MAX_PARAMETERS then
+    errors.raise("InvalidRequestError", "the statement has %d parameters, the protocol allows %d: "
+      .. "give the rows to execute() as a list, or use copy_in", #binds, MAX_PARAMETERS)
+  end
+  return table.concat(buf, "", 1, self.n), binds
+end
+
+-- Two nodes of one name are one parameter.
+function Compiler:number(bind, binds, named)
+  local key = bind.key
+  local index = key and named[key]
+  if index then
+    local first = binds[index]
+    if not rawequal(first.value, bind.value) then
+      errors.raise("InvalidRequestError", "two different parameters are named '%s'", key)
+    end
+    if first.type.family == "unknown" then
+      binds[index] = bind
+    elseif bind.type.family ~= "unknown" and tostring(first.type) ~= tostring(bind.type) then
+      errors.raise("InvalidRequestError", "parameter '%s' has type %s in one place and %s in another", key,
+        tostring(first.type), tostring(bind.type))
+    end
+  else
+    index = #binds + 1
+    binds[index] = bind
+    if key then named[key] = index end
+  end
+  return "$" .. index
+end
+
+-- Entry points ---------------------------------------------------------------------
+
+-- With the WITH clause in front, which is known only at the end.
+local function compile_statement(c, statement)
+  for _, cte in ipairs(statement._ctes or {}) do c:define_cte(cte) end
+  local body, length = c:capture(c.visit, statement, "top")
+  if c.cte_list then visitors.with_clause(c) end
+  c:paste(body, length)
+end
+
+local function run(statement, options)
+  local c = new(options)
+  local kind = statement._kind
+  if kind == "ddl" then c.literal_binds = true end
+  compile_statement(c, statement)
+  local sql, binds = c:finish()
+  return {
+    sql = sql, binds = binds, columns = c.columns, kind = kind or "expression", settings = statement._settings,
+    returning = statement._returning ~= nil,
+  }
+end
+
+local plain, no_params = {}, {}
+
+--- Compiles a statement or an expression. Without options the result is kept
+-- on the statement, which never changes.
+-- @tparam table statement
+-- @tparam[opt] table options `literal_binds`, `schema_translate_map`;
+--   `keys`: the keys of the rows that an INSERT or UPDATE will be run with;
+--   `bare`: columns without their table
+-- @treturn table `{ sql=, binds=, columns=, kind=, settings=, returning= }`
+function compiler.compile(statement, options)
+  if options then
+    errors.check_options(options, { literal_binds = true, schema_translate_map = true, keys = true, bare = true },
+      "compile")
+    return run(statement, options)
+  end
+  local compiled = statement._compiled
+  if not compiled then
+    compiled = run(statement, plain)
+    if statement._kind then statement._compiled = compiled end
+  end
+  return compiled
+end
+
+--- The text of a node for people: nothing is checked that only matters when
+-- the statement runs.
+-- @tparam table node
+-- @treturn string
+function compiler.describe(node)
+  return run(node, { describing = true }).sql
+end
+
+--- The values of a compiled statement in `$n` order; a named parameter
+-- without one is a hole, a default's function is called.
+-- @tparam table compiled
+-- @treturn table values, with `n`
+function compiler.default_values(compiled)
+  local binds = compiled.binds
+  local values = { n = #binds }
+  for i = 1, #binds do
+    local value = binds[i].value
+    if type(value) == "function" then value = value() end
+    values[i] = value
+  end
+  return values
+end
+
+local function check_superfluous(binds, params)
+  local names, unknown = {}, {}
+  for _, bind in ipairs(binds) do
+    if bind.key ~= nil then names[bind.key] = true end
+  end
+  for name in pairs(params) do
+    if not names[name] then unknown[#unknown + 1] = tostring(name) end
+  end
+  if #unknown == 0 then return end
+  table.sort(unknown)
+  errors.raise("ArgumentError", "the statement has no parameter '%s'%s", unknown[1],
+    errors.did_you_mean(unknown[1], names))
+end
+
+--- The values for one execution: named parameters from `params`, the rest
+-- from the statement.
+-- @tparam table compiled
+-- @tparam[opt] table params by name
+-- @treturn table values in `$n` order, with `n`
+-- @raise StatementError for a missing name, ArgumentError for one too many
+function compiler.values(compiled, params)
+  if not params then params = no_params else check_superfluous(compiled.binds, params) end
+  local binds = compiled.binds
+  local values = { n = #binds }
+  for i = 1, #binds do
+    local bind = binds[i]
+    local value
+    if bind.key ~= nil then value = params[bind.key] end
+    if value == nil then
+      if bind.required then
+        errors.raise("StatementError", "a value is required for the parameter '%s'", bind.key)
+      end
+      value = bind.value
+      if type(value) == "function" then value = value() end
+    end
+    values[i] = value
+  end
+  return values
+end
+
+--- Can a connection run it? Statements, text and DDL can, expressions cannot.
+-- @treturn boolean
+function compiler.is_executable(x)
+  if type(x) ~= "table" then return false end
+  local mt = getmetatable(x)
+  return type(mt) == "table" and rawget(mt, "_kind") ~= nil
+end
+
+return compiler

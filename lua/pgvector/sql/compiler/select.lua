@@ -1,0 +1,301 @@
+--- Visitors for SELECT, set operations and WITH.
+-- @module pgvector.sql.compiler.select
+
+local errors = require "pgvector.errors"
+local identifiers = require "pgvector.sql.compiler.identifiers"
+
+local visit = {}
+
+local quote = identifiers.quote
+
+-- A frame is what names mean inside one statement: `froms`, the FROM elements;
+-- `labels`, label → name; `names`, the set of output names; `parent`, the frame
+-- around it that a correlated subquery may refer to.
+
+local empty = {}
+
+local function push_frame(c, froms, columns)
+  local labels, names = empty, empty
+  if columns then
+    for i = 1, #columns do
+      local entry = columns[i]
+      if entry.alias then
+        if labels == empty then labels, names = {}, {} end
+        labels[entry.expr], names[entry.alias] = entry.alias, true
+      end
+    end
+  end
+  local outer = c.frame
+  c.frame = { froms = froms, labels = labels, names = names, parent = outer }
+  return outer
+end
+
+-- Every FROM element of a frame, those inside joins included.
+local function frame_set(frame)
+  local set = frame.set
+  if not set then
+    set = {}
+    for _, from in ipairs(frame.froms) do
+      from:_each_from(function(part) set[part] = true end)
+    end
+    frame.set = set
+  end
+  return set
+end
+
+local function without(froms, sets)
+  local kept = {}
+  for _, from in ipairs(froms) do
+    local found = false
+    for _, set in ipairs(sets) do found = found or set[from] end
+    if not found then kept[#kept + 1] = from end
+  end
+  return kept
+end
+
+-- The FROM elements that a nested SELECT writes itself. What the enclosing
+-- statements have already is referred to, not repeated — unless nothing would
+-- remain, or the statement says otherwise.
+local function correlated(c, statement, froms, mode)
+  local frame = c.frame
+  if not frame or (mode == "from" and not statement._correlate) then return froms end
+  local sets = {}
+  while frame do
+    sets[#sets + 1] = frame_set(frame)
+    frame = frame.parent
+  end
+  local wanted = statement._correlate
+  if wanted then
+    local chosen = {}
+    for _, set in ipairs(sets) do
+      for from in pairs(set) do
+        local listed = wanted.set[from] == true
+        if listed ~= (wanted.except == true) then chosen[from] = true end
+      end
+    end
+    return without(froms, { chosen })
+  end
+  if #froms < 2 then return froms end
+  local kept = without(froms, sets)
+  if #kept == 0 then kept = without(froms, { sets[1] }) end
+  if #kept == 0 then
+    errors.raise("InvalidRequestError", "a subquery's FROM elements all belong to the enclosing statement: "
+      .. "say which ones with :correlate(…)")
+  end
+  return kept
+end
+
+-- Writes the select list. An entry's `alias` is the name after AS.
+local function select_list(c, columns)
+  for i = 1, #columns do
+    if i > 1 then c:write(", ") end
+    local entry = columns[i]
+    c:visit(entry.expr)
+    if entry.alias then
+      c:write(" AS ")
+      c:write(quote(entry.alias))
+    end
+  end
+end
+
+visit.select_list = select_list
+
+local function clause(c, keyword, list)
+  if not list then return end
+  c:write(keyword)
+  c:list(list, ", ")
+end
+
+local function ordered(c, list)
+  c:write(" ORDER BY ")
+  for i = 1, #list do
+    if i > 1 then c:write(", ") end
+    c:visit(list[i], true)
+  end
+end
+
+local function limits(c, statement)
+  local limit, offset, fetch = statement._limit, statement._offset, statement._fetch
+  if limit then
+    c:write(" LIMIT ")
+    c:operand(limit, 1)
+  end
+  if offset then
+    c:write(" OFFSET ")
+    c:operand(offset, 1)
+  end
+  if fetch then
+    c:write(" FETCH FIRST ")
+    if fetch.count.__visit_name == "bind" then
+      c:visit(fetch.count)
+    else
+      c:write("(")
+      c:visit(fetch.count)
+      c:write(")")
+    end
+    c:write(fetch.with_ties and " ROWS WITH TIES" or " ROWS ONLY")
+  end
+end
+
+local function locking(c, lock)
+  local strength = lock.read and (lock.key_share and "KEY SHARE" or "SHARE")
+    or (lock.key_share and "NO KEY UPDATE" or "UPDATE")
+  c:write(" FOR " .. strength)
+  if lock.of then
+    c:write(" OF ")
+    for i, from in ipairs(lock.of) do
+      if i > 1 then c:write(", ") end
+      -- FOR UPDATE OF takes no schema
+      c:write(quote(from.__visit_name == "table" and from.name or c:alias_name(from)))
+    end
+  end
+  if lock.nowait then c:write(" NOWAIT") end
+  if lock.skip_locked then c:write(" SKIP LOCKED") end
+end
+
+-- `mode`: "top", "from" (a subquery in FROM, which sees no sibling), "lateral",
+-- "cte"; nil for a subquery in an expression. `unique`: the columns are read by
+-- name from outside, so none may occur twice.
+function visit.select(c, statement, mode, unique)
+  local frame = c.frame
+  if mode == "from" then
+    c.frame = frame and frame.parent
+  elseif mode == "cte" then
+    c.frame = nil
+  end
+  local columns = statement:_selected(unique)
+  if mode == "top" and c.columns == nil and not statement:_is_opaque() then c.columns = columns end
+  local froms = correlated(c, statement, statement:_from_list(), mode)
+  push_frame(c, froms, columns)
+
+  c:write("SELECT ")
+  if statement._prefixes then
+    for _, prefix in ipairs(statement._prefixes) do
+      c:visit(prefix)
+      c:write(" ")
+    end
+  end
+  local distinct = statement._distinct
+  if distinct then
+    c:write("DISTINCT ")
+    if distinct ~= true then
+      c:write("ON (")
+      c:list(distinct, ", ")
+      c:write(") ")
+    end
+  end
+  select_list(c, columns)
+  if #froms > 0 then
+    c:write(" FROM ")
+    c:list(froms, ", ")
+  end
+  if statement._where then
+    c:write(" WHERE ")
+    c:conjunction(statement._where)
+  end
+  clause(c, " GROUP BY ", statement._group_by)
+  if statement._having then
+    c:write(" HAVING ")
+    c:conjunction(statement._having)
+  end
+  if statement._order_by then ordered(c, statement._order_by) end
+  limits(c, statement)
+  if statement._for_update then locking(c, statement._for_update) end
+  c.frame = frame
+end
+
+-- Set operations -----------------------------------------------------------------
+
+local function needs_parentheses(arm)
+  return arm.__visit_name == "compound" or arm._order_by or arm._limit or arm._offset or arm._fetch
+    or arm._for_update
+end
+
+function visit.compound(c, statement, mode, unique)
+  local columns = statement:_selected(unique)
+  if mode == "top" then c.columns = columns end
+  local inner_mode = mode == "top" and "arm" or mode
+  for i, arm in ipairs(statement._arms) do
+    if i > 1 then c:write(" " .. statement._operator .. " ") end
+    if needs_parentheses(arm) then
+      c:write("(")
+      c:visit(arm, inner_mode, unique)
+      c:write(")")
+    else
+      c:visit(arm, inner_mode, unique)
+    end
+  end
+  if statement._order_by then
+    -- only output names exist here
+    local frame = push_frame(c, empty, nil)
+    c.frame.names = statement:_output_names()
+    c:write(" ORDER BY ")
+    for i, item in ipairs(statement._order_by) do
+      if i > 1 then c:write(", ") end
+      c:visit(statement:_by_output_name(item), true)
+    end
+    c.frame = frame
+  end
+  limits(c, statement)
+end
+
+-- WITH ---------------------------------------------------------------------------
+
+local function restates(cte, other)
+  local restated = cte.restated
+  while restated do
+    if rawequal(restated, other) then return true end
+    restated = restated.restated
+  end
+  return false
+end
+
+-- Writes a CTE's definition into the list for the WITH clause, after those it
+-- refers to. A recursive CTE is built in two steps, of which the second
+-- restates the first under the same name.
+function visit.cte_definition(c, cte)
+  local list = c.cte_list or {}
+  c.cte_list = list
+  local name = c:alias_name(cte)
+  local known = list[name]
+  if known then
+    if rawequal(known.cte, cte) or restates(known.cte, cte) then return end
+    if not restates(cte, known.cte) then
+      errors.raise("InvalidRequestError", "two different CTEs are named '%s'", name)
+    end
+  end
+  local entry = known or {}
+  entry.cte, list[name] = cte, entry
+  if cte.recursive then list.recursive = true end
+  local in_window = c.in_window
+  c.in_window = nil
+  entry.buf, entry.n = c:capture(function()
+    c:write(quote(name))
+    if cte.recursive or cte.show_columns then
+      c:write("(")
+      for i, column in ipairs(cte:_columns()) do
+        if i > 1 then c:write(", ") end
+        c:write(quote(column.name))
+      end
+      c:write(")")
+    end
+    c:write(" AS ")
+    if cte.materialized ~= nil then c:write(cte.materialized and "MATERIALIZED " or "NOT MATERIALIZED ") end
+    c:write("(")
+    c:visit(cte.element, "cte", true)
+    c:write(")")
+  end)
+  c.in_window = in_window
+  if not known then list[#list + 1] = entry end
+end
+
+function visit.with_clause(c)
+  c:write(c.cte_list.recursive and "WITH RECURSIVE " or "WITH ")
+  for i, entry in ipairs(c.cte_list) do
+    if i > 1 then c:write(", ") end
+    c:paste(entry.buf, entry.n)
+  end
+  c:write(" ")
+end
+
+return visit

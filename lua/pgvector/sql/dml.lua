@@ -1,0 +1,190 @@
+--- What INSERT, UPDATE and DELETE share: the table, the values, RETURNING.
+-- @module pgvector.sql.dml
+
+local class = require "pgvector.class"
+local errors = require "pgvector.errors"
+local base = require "pgvector.sql.base"
+local coerce = require "pgvector.sql.coerce"
+local cte = require "pgvector.sql.cte"
+local projection = require "pgvector.sql.projection"
+local statement = require "pgvector.sql.statement"
+local traverse = require "pgvector.sql.traverse"
+
+local dml = {}
+
+local appended = statement.appended
+
+local DML = class("DML", statement.Statement)
+dml.DML = DML
+
+--- The table of `insert(x)`, `update(x)`, `delete(x)`.
+-- @treturn table FromClause
+function dml.target(x, where)
+  local from = coerce.from(x, where)
+  if from.__visit_name ~= "table" and not (from.__visit_name == "alias" and from.element.__visit_name == "table") then
+    errors.raise("ArgumentError", "%s: expected a table, got %s", where, from:_describe())
+  end
+  return from
+end
+
+-- Values -----------------------------------------------------------------------
+
+--- The node that stands for a column's value.
+function dml.value(column, value, where)
+  if type(value) == "function" then
+    errors.raise("ArgumentError", "%s: the value of '%s' is a function", where, column.key)
+  end
+  if coerce.is_expression(value) or coerce.is_query(value) then return coerce.expr(value, column.type, where) end
+  if coerce.try_from(value) then
+    errors.raise("ArgumentError", "%s: the value of '%s' is a table or model", where, column.key)
+  end
+  return base.node{ __visit_name = "bind", value = value, type = column.type, name = column.name }
+end
+
+--- A row `{ key = value }` with columns for keys and nodes for values.
+-- @treturn table column → node
+function dml.row(from, values, where)
+  local row = {}
+  for key, value in pairs(values) do
+    if type(key) == "number" then
+      errors.raise("ArgumentError", "%s: values are given by column, { title = … }; there is one at position %d",
+        where, key)
+    end
+    local column = coerce.column_of(from, key, where)
+    if not rawequal(column.table, from) then
+      errors.raise("ArgumentError", "%s: '%s' is not a column of %s", where, column.key, from:_describe())
+    end
+    row[column] = dml.value(column, value, where)
+  end
+  return row
+end
+
+--- The node for what the library itself puts into a column: a SQL expression,
+-- a value, or a function, which is called at each execution.
+-- @tparam table column
+-- @param default
+function dml.default(column, default)
+  if coerce.is_expression(default) or coerce.is_query(default) then
+    return coerce.expr(default, column.type, "default")
+  end
+  return base.node{ __visit_name = "bind", value = default, type = column.type, name = column.name }
+end
+
+--- The parameter for a column whose value comes with each row of an execution.
+function dml.row_parameter(column)
+  return base.node{ __visit_name = "bind", key = column.key, required = true, type = column.type,
+                    name = column.name }
+end
+
+-- RETURNING --------------------------------------------------------------------
+
+--- `RETURNING …`: columns, expressions, tables and models as in `select`.
+-- @treturn table statement
+function DML:returning(...)
+  local items, n = projection.items("returning", ...)
+  if n == 0 then errors.raise("ArgumentError", "returning needs at least one column") end
+  local copy = self:_copy()
+  copy._returning = appended(self._returning, items, n)
+  return copy
+end
+
+function DML:_entities()
+  if not self._returning then return {} end
+  return projection.entities(self._returning, self._entity_columns)
+end
+
+function DML:_with_entity_columns(fn)
+  local copy = self:_copy()
+  copy._entity_columns = fn
+  return copy
+end
+
+-- The returned columns with their names, and whether text hides them.
+function DML:_selected(unique) return projection.columns(self:_entities(), unique) end
+
+--- The statement as a common table expression; its columns are those returned.
+-- @tparam[opt] string name
+-- @tparam[opt] table options
+function DML:cte(name, options)
+  local columns = {}
+  for _, entry in ipairs(self:_selected(true)) do
+    if entry.key then columns[#columns + 1] = { key = entry.key, name = entry.name, source = entry.source } end
+  end
+  return cte.new(self, name, options, columns)
+end
+
+class.seal(DML)
+
+-- UPDATE and DELETE ------------------------------------------------------------
+
+--- A statement with a WHERE clause.
+local Filtered = class("Filtered", DML)
+dml.Filtered = Filtered
+
+--- `WHERE a AND b AND …`, added to the conditions there are.
+-- @treturn table statement
+function Filtered:where(...)
+  local list, n = coerce.conditions("where", ...)
+  local copy = self:_copy()
+  copy._where = appended(self._where, list, n)
+  return copy
+end
+
+--- `WHERE key = value AND …`, with columns of the statement's table by their keys.
+-- @tparam table values at least one
+-- @treturn table statement
+function Filtered:filter_by(values)
+  if type(values) ~= "table" or next(values) == nil or coerce.is_expression(values) then
+    errors.raise("ArgumentError", "filter_by: expected a table with at least one column = value")
+  end
+  local conditions = {}
+  for key in pairs(values) do coerce.column_of(self._table, key, "filter_by") end
+  for _, column in ipairs(self._table:_columns()) do
+    local value = values[column.key]
+    if value ~= nil then conditions[#conditions + 1] = column:eq(value) end
+  end
+  local copy = self:_copy()
+  copy._where = appended(self._where, conditions, #conditions)
+  return copy
+end
+
+--- Allows the statement to have no condition.
+-- @treturn table statement
+function Filtered:all_rows()
+  local copy = self:_copy()
+  copy._all_rows = true
+  return copy
+end
+
+--- Names further tables: `UPDATE … FROM x`, `DELETE … USING x`. Those that the
+-- conditions use are found without it.
+-- @treturn table statement
+function Filtered:using(...)
+  local list, n = { ... }, select("#", ...)
+  if n == 0 then errors.raise("ArgumentError", "using needs at least one table") end
+  for i = 1, n do list[i] = coerce.from(list[i], "using") end
+  local copy = self:_copy()
+  copy._using = appended(self._using, list, n)
+  return copy
+end
+
+-- The FROM elements beside the table itself.
+function Filtered:_extra_froms()
+  local found = { [self._table] = true }
+  for _, from in ipairs(self._using or {}) do
+    if not found[from] then
+      found[#found + 1] = from
+      from:_each_from(function(part) found[part] = true end)
+    end
+  end
+  for _, column in ipairs(self._table:_columns()) do
+    local node = self._set and self._set[column]
+    if node then traverse.collect_froms(node, found) end
+  end
+  for _, condition in ipairs(self._where or {}) do traverse.collect_froms(condition, found) end
+  return found
+end
+
+class.seal(Filtered)
+
+return dml

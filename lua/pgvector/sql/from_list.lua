@@ -1,0 +1,229 @@
+--- The FROM clause of a SELECT: which elements it has, how they are joined,
+-- and which of them a name belongs to.
+-- @module pgvector.sql.from_list
+
+local errors = require "pgvector.errors"
+local coerce = require "pgvector.sql.coerce"
+local joining = require "pgvector.sql.joining"
+local selectable = require "pgvector.sql.selectable"
+local traverse = require "pgvector.sql.traverse"
+local core = require "pgvector.core"
+
+local from_list = {}
+
+-- Joins -----------------------------------------------------------------------
+
+--- What `select:join(…)` was given, as steps. A relationship gives its own:
+-- an object with a raw field `__join_steps`, a function `(object)` that returns a
+-- sequence of `{ from =, condition = }` and the FROM element they start from.
+-- @treturn table sequence of `{ left=, right=, condition=, kind= }`
+function from_list.join_steps(method, left, target, condition, kind)
+  local own_steps = type(target) == "table" and rawget(target, "__join_steps")
+  if own_steps then
+    local list, start = own_steps(target)
+    local steps = {}
+    for i, step in ipairs(list) do
+      steps[i] = { left = i == 1 and (left or start) or nil, right = step.from, condition = step.condition,
+                   kind = kind }
+    end
+    if condition ~= nil then
+      steps[#steps].condition = steps[#steps].condition:and_(coerce.condition(condition, method))
+    end
+    return steps
+  end
+  if condition ~= nil then condition = coerce.condition(condition, method) end
+  return { { left = left, right = coerce.from(target, method), condition = condition, kind = kind } }
+end
+
+-- Is `part` this FROM element or one inside it?
+local function contains(from, part)
+  local found = false
+  from:_each_from(function(each) found = found or rawequal(each, part) end)
+  return found
+end
+
+-- Which of the candidates a join without a told left side continues.
+local function left_side(step, candidates)
+  if #candidates == 1 then return 1 end
+  local matching = {}
+  local used
+  if step.condition then
+    used = {}
+    traverse.collect_froms(step.condition, used)
+  end
+  for i, candidate in ipairs(candidates) do
+    local fits = false
+    if used then
+      for _, part in ipairs(used) do
+        fits = fits or not rawequal(part, step.right) and contains(candidate, part)
+      end
+    else
+      fits = joining.possible(candidate, step.right)
+    end
+    if fits then matching[#matching + 1] = i end
+  end
+  if #matching == 1 then return matching[1] end
+  if #matching == 0 then
+    errors.raise("ArgumentError", "join: nothing to join %s to: name the left side with select_from or join_from",
+      step.right:_describe())
+  end
+  errors.raise("ArgumentError", "join: %s can be joined to several of the statement's tables: "
+    .. "name the left side with select_from or join_from", step.right:_describe())
+end
+
+local function find(froms, part)
+  for i, from in ipairs(froms) do
+    if contains(from, part) then return i end
+  end
+end
+
+-- Applies the joins to the explicit FROM elements.
+local function apply_joins(statement, froms, selected)
+  for _, step in ipairs(statement._joins) do
+    local index
+    if step.left then
+      index = find(froms, step.left)
+      if not index then
+        index = #froms + 1
+        froms[index] = step.left
+      end
+    else
+      local candidates = froms
+      if #froms == 0 then
+        candidates = {}
+        for _, from in ipairs(selected) do
+          if not rawequal(from, step.right) then candidates[#candidates + 1] = from end
+        end
+      end
+      index = left_side(step, candidates)
+      if #froms == 0 then froms[1], index = candidates[index], 1 end
+    end
+    froms[index] = selectable.join(froms[index], step.right, step.condition, step.kind)
+  end
+end
+
+--- The FROM elements of a SELECT, joined: those named explicitly, then those
+-- of its columns and conditions.
+-- @tparam table statement
+-- @tparam table entities of the statement
+-- @treturn table sequence
+function from_list.of_select(statement, entities)
+  local selected = {}
+  for _, entity in ipairs(entities) do
+    local from = entity.from
+    if from then
+      if not selected[from] then
+        selected[from] = true
+        selected[#selected + 1] = from
+      end
+    else
+      traverse.collect_froms(entity.column, selected)
+    end
+  end
+  local froms = {}
+  for i, from in ipairs(statement._from or {}) do froms[i] = from end
+  if statement._joins then apply_joins(statement, froms, selected) end
+  if statement._where then
+    for _, condition in ipairs(statement._where) do traverse.collect_froms(condition, selected) end
+  end
+  if #froms == 0 then return selected end
+  local covered, list = {}, {}
+  local function cover(part) covered[part] = true end
+  for _, from in ipairs(froms) do
+    if not covered[from] then
+      list[#list + 1] = from
+      from:_each_from(cover)
+    end
+  end
+  for _, from in ipairs(selected) do
+    if not covered[from] then
+      list[#list + 1] = from
+      from:_each_from(cover)
+    end
+  end
+  return list
+end
+
+-- filter_by ---------------------------------------------------------------------
+
+-- The FROM elements whose keys filter_by may use.
+local function searched(statement)
+  local list, seen = {}, {}
+  local function add(from)
+    from:_each_from(function(part)
+      if part.__visit_name ~= "join" and not seen[part] then
+        seen[part] = true
+        list[#list + 1] = part
+      end
+    end)
+  end
+  for _, from in ipairs(statement:_from_list()) do add(from) end
+  return list
+end
+
+local function no_such_key(froms, key)
+  local keys, names = {}, {}
+  for i, from in ipairs(froms) do
+    names[i] = from:_describe()
+    for _, known in ipairs(from:_keys()) do keys[#keys + 1] = known end
+  end
+  errors.raise("ArgumentError", "filter_by: %s has no column '%s'%s", table.concat(names, ", "), tostring(key),
+    errors.did_you_mean(key, keys))
+end
+
+--- The conditions of `filter_by{ key = value }`, in the order of the columns.
+-- @tparam table statement
+-- @tparam table values
+-- @treturn table sequence of conditions
+function from_list.filter_by(statement, values)
+  if type(values) ~= "table" or next(values) == nil or coerce.is_expression(values) then
+    errors.raise("ArgumentError", "filter_by: expected a table with at least one column = value"
+      .. " (a key whose value is nil is not there)")
+  end
+  local froms = searched(statement)
+  local conditions, found = {}, {}
+  for _, from in ipairs(froms) do
+    for _, column in ipairs(from:_columns()) do
+      local value = values[column.key]
+      if value ~= nil then
+        if found[column.key] then
+          errors.raise("ArgumentError", "filter_by: '%s' is a column of both %s and %s: use where", column.key,
+            found[column.key]:_describe(), from:_describe())
+        end
+        found[column.key] = from
+        conditions[#conditions + 1] = from_list.equality(column, value)
+      end
+    end
+  end
+  for key in pairs(values) do
+    if not found[key] then no_such_key(froms, key) end
+  end
+  return conditions
+end
+
+local takes_tables = { array = true, json = true, vector = true, bit = true, datetime = true, interval = true }
+
+--- `column = value`, where a list is taken for a mistake unless the type has
+-- such values.
+function from_list.equality(column, value)
+  if type(value) == "table" and getmetatable(value) == nil and not takes_tables[column.type.family]
+      and value ~= core.null then
+    errors.raise("ArgumentError", "filter_by: '%s' is given a table; use where(column:in_{…})", column.key)
+  end
+  return column:eq(value)
+end
+
+-- Correlation -------------------------------------------------------------------
+
+--- What `correlate` and `correlate_except` were given.
+-- @treturn table `{ set =, except = }`
+function from_list.correlation(method, except, ...)
+  local set = {}
+  for i = 1, select("#", ...) do
+    local from = coerce.from((select(i, ...)), method)
+    set[from] = true
+  end
+  return { set = set, except = except }
+end
+
+return from_list

@@ -1,0 +1,149 @@
+--- Walks expressions: which FROM elements they use, and copies of them with
+-- something replaced. Knows of each kind of node which fields hold others.
+-- @module pgvector.sql.traverse
+
+local traverse = {}
+
+-- visit name → the fields that hold a node or a sequence of nodes. What is not
+-- here has no parts that belong to the statement around it (a scalar subquery
+-- has its own FROM).
+local parts = {
+  binary = { "left", "right", "escape" },
+  ["not"] = { "element" }, negative = { "element" }, label = { "element" }, cast = { "element" },
+  transparent = { "element" }, collate = { "element" }, ordering = { "element" }, grouping = { "element" },
+  any = { "element" }, all = { "element" }, extract = { "element" },
+  between = { "operand", "low", "high" }, in_array = { "operand", "array" }, unnest_rows = { "items" },
+  tuple = { "items" }, row = { "items" }, array = { "items" }, subscript = { "element", "from", "to" },
+  ["function"] = { "args", "ordering" }, filter = { "element", "conditions" },
+  within_group = { "element", "ordering" }, over = { "element", "partition_by", "order_by" },
+}
+
+-- Calls fn for each direct part of a node.
+local function each_part(node, fn, ...)
+  local name = node.__visit_name
+  if name == "boolean" then
+    local clauses = node.clauses
+    for i = 1, node.n do fn(clauses[i], ...) end
+    return
+  elseif name == "case" then
+    if node.operand then fn(node.operand, ...) end
+    for _, branch in ipairs(node.branches) do
+      fn(branch[1], ...)
+      fn(branch[2], ...)
+    end
+    if node.otherwise then fn(node.otherwise, ...) end
+    return
+  end
+  local fields = parts[name]
+  if not fields then return end
+  for i = 1, #fields do
+    local value = node[fields[i]]
+    if value then
+      if value.__visit_name then
+        fn(value, ...)
+      else
+        for j = 1, #value do fn(value[j], ...) end
+      end
+    end
+  end
+end
+
+--- Adds the FROM elements whose columns an expression uses.
+-- @tparam table node
+-- @tparam table found sequence and set at once: `found[i]`, `found[from] = true`
+local function collect_froms(node, found)
+  local name = node.__visit_name
+  if name == "column" then
+    local from = node.table
+    if from and not found[from] then
+      found[from] = true
+      found[#found + 1] = from
+    end
+  elseif name == "binary" then
+    collect_froms(node.left, found)
+    collect_froms(node.right, found)
+  elseif name ~= "bind" then
+    each_part(node, collect_froms, found)
+  end
+end
+
+traverse.collect_froms = collect_froms
+
+--- Calls `fn(node)` for a node and everything in it, subqueries left out.
+-- @tparam table node
+-- @tparam function fn
+function traverse.walk(node, fn)
+  fn(node)
+  each_part(node, traverse.walk, fn)
+end
+
+local function copy(node)
+  local new = {}
+  for key, value in pairs(node) do new[key] = value end
+  return setmetatable(new, getmetatable(node))
+end
+
+local replace
+
+local function replace_list(list, n, fn)
+  local new
+  for i = 1, n do
+    local replaced = replace(list[i], fn)
+    if not rawequal(replaced, list[i]) then
+      if not new then
+        new = {}
+        for j = 1, n do new[j] = list[j] end
+      end
+      new[i] = replaced
+    end
+  end
+  return new or list
+end
+
+local function replace_branches(node, fn)
+  local branches, changed = {}, false
+  for i, branch in ipairs(node.branches) do
+    branches[i] = { replace(branch[1], fn), replace(branch[2], fn) }
+    changed = changed or not (rawequal(branches[i][1], branch[1]) and rawequal(branches[i][2], branch[2]))
+  end
+  return changed and branches or node.branches
+end
+
+--- A copy of an expression in which `fn` replaced what it wanted: it is asked
+-- about each node from the outside in and returns another node, or nil to look
+-- further inside. What does not change is shared with the original.
+-- @tparam table node
+-- @tparam function fn
+-- @treturn table node
+function replace(node, fn)
+  local replacement = fn(node)
+  if replacement ~= nil then return replacement end
+  local name = node.__visit_name
+  local new
+  local function set(field, value)
+    if not rawequal(value, node[field]) then
+      new = new or copy(node)
+      new[field] = value
+    end
+  end
+  if name == "boolean" then
+    set("clauses", replace_list(node.clauses, node.n, fn))
+    return new or node
+  elseif name == "case" then
+    if node.operand then set("operand", replace(node.operand, fn)) end
+    if node.otherwise then set("otherwise", replace(node.otherwise, fn)) end
+    set("branches", replace_branches(node, fn))
+    return new or node
+  end
+  for _, field in ipairs(parts[name] or {}) do
+    local value = node[field]
+    if value then
+      set(field, value.__visit_name and replace(value, fn) or replace_list(value, #value, fn))
+    end
+  end
+  return new or node
+end
+
+traverse.replace = replace
+
+return traverse

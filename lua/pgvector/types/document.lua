@@ -1,0 +1,25 @@
+--- JSON and JSONB.
+-- @module pgvector.types.document
+
+local base = require "pgvector.types.base"
+local literal = require "pgvector.types.literal"
+local json = require "pgvector.types.json"
+
+local document = {}
+
+local function encode(value) return json.encode(value) end
+local function decode(text) return json.decode(text) end
+
+local function define(name, kind, oid)
+  return base.define(name, {
+    ddl_name = name, kind = kind, oid = oid, family = "json", binary = true,
+    _bind_convert = function() return encode end,
+    _result_convert = function() return decode end,
+    _literal = function(_, text) return literal.string(text) end,
+  })
+end
+
+document.JSON = define("JSON", "json", 114)
+document.JSONB = define("JSONB", "jsonb", 3802)
+
+return document
