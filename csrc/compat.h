@@ -22,6 +22,13 @@
 #endif
 #endif
 
+/* [-0, +1, -] pushes t[i] and returns its type */
+#if LUA_VERSION_NUM < 503
+#define pgv_rawgeti(L, t, i) (lua_rawgeti(L, t, i), lua_type(L, -1))
+#else
+#define pgv_rawgeti(L, t, i) lua_rawgeti(L, t, i)
+#endif
+
 #if LUA_VERSION_NUM < 503
 /* [-0, +0, -] a number without a fraction is what 5.3 calls an integer */
 #define lua_isinteger(L, i) pgv_isinteger(L, i)

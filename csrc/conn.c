@@ -1,9 +1,8 @@
 /*
 ** A connection's life and state. Every step returns at once; the loops that
-** wait are in Lua. What fails at the server or on the way to it gives
-** nil and a report, what is wrong in the call raises.
+** wait are in Lua. What fails at the server or on the way to it gives nil and
+** a report, what is wrong in the call raises.
 */
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -75,122 +74,6 @@ static int conn_tostring(lua_State *L) {
     lua_pushfstring(L, PGV_CONN " (closed)");
   else
     lua_pushfstring(L, PGV_CONN " (%p)", (void *)c);
-  return 1;
-}
-
-/* ---- starting ---- */
-
-/* [-0, +1, e] a sequence keyword, value, … of the table at 1; their count */
-static int collect_keywords(lua_State *L) {
-  int n = 0;
-  luaL_checktype(L, 1, LUA_TTABLE);
-  lua_newtable(L);
-  lua_pushnil(L);
-  while (lua_next(L, 1)) {
-    if (lua_type(L, -2) != LUA_TSTRING || lua_type(L, -1) != LUA_TSTRING)
-      pgv_argerror(L, "connection keywords and their values are strings, "
-                   "got %s = %s", luaL_typename(L, -2), luaL_typename(L, -1));
-    pgv_check_cstring(L, -2);
-    pgv_check_cstring(L, -1);
-    lua_rawseti(L, -3, 2 * n + 2);
-    lua_pushvalue(L, -1);
-    lua_rawseti(L, -3, 2 * n + 1);
-    n++;
-  }
-  return n;
-}
-
-/* core.connect_start(keywords) → connection, or nil and a report; the table
-** keeps the strings alive */
-static int connect_start(lua_State *L) {
-  int i, n = collect_keywords(L);
-  size_t count = (size_t)n + 1;
-  const char **keys =
-      (const char **)lua_newuserdatauv(L, 2 * count * sizeof *keys, 0);
-  const char **values = keys + count;
-  pgv_conn *c = (pgv_conn *)lua_newuserdatauv(L, sizeof *c, 0);
-  memset(c, 0, sizeof *c);
-  c->pid = getpid();
-  c->events = "w";
-  luaL_setmetatable(L, PGV_CONN);
-  for (i = 0; i < n; i++) {
-    lua_rawgeti(L, 2, 2 * i + 1);
-    lua_rawgeti(L, 2, 2 * i + 2);
-    keys[i] = lua_tostring(L, -2);
-    values[i] = lua_tostring(L, -1);
-    lua_pop(L, 2);
-  }
-  keys[n] = values[n] = NULL;
-  c->notices = pgv_notices_new();
-  if (c->notices == NULL) return luaL_error(L, "not enough memory");
-  c->pg = PQconnectStartParams(keys, values, 0);
-  if (c->pg == NULL) return luaL_error(L, "not enough memory");
-  PQsetNoticeReceiver(c->pg, pgv_notices_receive, c->notices);
-  if (PQstatus(c->pg) == CONNECTION_BAD) return pgv_conn_fail(L, c);
-  return 1;
-}
-
-/* ---- connection strings ---- */
-
-#define CONNINFO "pgvector.conninfo"
-
-static int conninfo_gc(lua_State *L) {
-  PQconninfoOption **o = (PQconninfoOption **)lua_touserdata(L, 1);
-  PQconninfoFree(*o);
-  *o = NULL;
-  return 0;
-}
-
-/* core.parse_conninfo(text) → { keyword = value, … } of a URL or a string
-** of keywords, or nil and a report */
-static int parse_conninfo(lua_State *L) {
-  const char *text = pgv_check_cstring(L, 1);
-  char *message = NULL;
-  const PQconninfoOption *o;
-  PQconninfoOption **box =
-      (PQconninfoOption **)lua_newuserdatauv(L, sizeof *box, 0);
-  *box = NULL;
-  if (luaL_newmetatable(L, CONNINFO)) {
-    lua_pushcfunction(L, conninfo_gc);
-    lua_setfield(L, -2, "__gc");
-  }
-  lua_setmetatable(L, -2);
-  *box = PQconninfoParse(text, &message);
-  if (*box == NULL) {
-    char copy[256];
-    snprintf(copy, sizeof copy, "%s", message ? message : "out of memory");
-    PQfreemem(message);
-    return pgv_fail(L, copy);
-  }
-  lua_newtable(L);
-  for (o = *box; o->keyword != NULL; o++) {
-    if (o->val == NULL) continue;
-    lua_pushstring(L, o->val);
-    lua_setfield(L, -2, o->keyword);
-  }
-  return 1;
-}
-
-/* ---- connecting ---- */
-
-/* "r", "w", "ok", or nil and a report */
-static int conn_connect_poll(lua_State *L) {
-  pgv_conn *c = pgv_check_conn(L, 1);
-  if (PQstatus(c->pg) == CONNECTION_BAD) return pgv_conn_fail(L, c);
-  if (!c->polled) { /* libpq: act as if the first answer was "writing" */
-    c->polled = 1;
-  } else {
-    switch (PQconnectPoll(c->pg)) {
-    case PGRES_POLLING_READING: c->events = "r"; break;
-    case PGRES_POLLING_WRITING: c->events = "w"; break;
-    case PGRES_POLLING_OK:
-      c->events = "r";
-      lua_pushliteral(L, "ok");
-      return 1;
-    default: return pgv_conn_fail(L, c);
-    }
-  }
-  lua_pushstring(L, c->events);
   return 1;
 }
 
@@ -359,48 +242,45 @@ static int conn_cancel(lua_State *L) {
 }
 
 static const luaL_Reg conn_methods[] = {
-  {"connect_poll", conn_connect_poll},
-  {"socket", conn_socket},
-  {"status", conn_status},
-  {"transaction_status", conn_transaction_status},
-  {"pipeline_status", conn_pipeline_status},
-  {"parameter", conn_parameter},
-  {"server_version", conn_server_version},
-  {"backend_pid", conn_backend_pid},
-  {"is_encrypted", conn_is_encrypted},
-  {"error_message", conn_error_message},
-  {"info", conn_info},
-  {"set_nonblocking", conn_set_nonblocking},
-  {"pollfd", conn_socket},
-  {"events", conn_events},
-  {"timeout", conn_timeout},
-  {"notices", conn_notices},
-  {"notifies", conn_notifies},
-  {"escape_identifier", conn_escape_identifier},
-  {"escape_literal", conn_escape_literal},
-  {"cancel", conn_cancel},
-  {"finish", conn_finish},
-  {NULL, NULL}
+    {"socket", conn_socket},
+    {"status", conn_status},
+    {"transaction_status", conn_transaction_status},
+    {"pipeline_status", conn_pipeline_status},
+    {"parameter", conn_parameter},
+    {"server_version", conn_server_version},
+    {"backend_pid", conn_backend_pid},
+    {"is_encrypted", conn_is_encrypted},
+    {"error_message", conn_error_message},
+    {"info", conn_info},
+    {"set_nonblocking", conn_set_nonblocking},
+    {"pollfd", conn_socket},
+    {"events", conn_events},
+    {"timeout", conn_timeout},
+    {"notices", conn_notices},
+    {"notifies", conn_notifies},
+    {"escape_identifier", conn_escape_identifier},
+    {"escape_literal", conn_escape_literal},
+    {"cancel", conn_cancel},
+    {"finish", conn_finish},
+    {NULL, NULL},
 };
 
 static const luaL_Reg conn_meta[] = {
-  {"__gc", conn_gc},
-  {"__close", conn_finish},
-  {"__tostring", conn_tostring},
-  {NULL, NULL}
+    {"__gc", conn_gc},
+    {"__close", conn_finish},
+    {"__tostring", conn_tostring},
+    {NULL, NULL},
 };
 
 void pgv_open_conn(lua_State *L) {
   luaL_newmetatable(L, PGV_CONN);
   luaL_setfuncs(L, conn_meta, 0);
   luaL_newlib(L, conn_methods);
+  luaL_setfuncs(L, pgv_connect_methods, 0);
   luaL_setfuncs(L, pgv_query_methods, 0);
   luaL_setfuncs(L, pgv_params_methods, 0);
   luaL_setfuncs(L, pgv_copy_methods, 0);
   lua_setfield(L, -2, "__index");
   lua_pop(L, 1);
-  lua_pushcfunction(L, connect_start);
-  lua_setfield(L, -2, "connect_start");
-  lua_pushcfunction(L, parse_conninfo);
-  lua_setfield(L, -2, "parse_conninfo");
+  pgv_open_connect(L);
 }

@@ -14,6 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define LANES 16
+
 /* gcc and clang compile a function for an instruction set on request */
 #if defined(__GNUC__) && (defined(__x86_64__) || defined(__i386__))
 #define PGV_X86 1
@@ -21,25 +23,27 @@
 #define PGV_X86 0
 #endif
 
-typedef double (*pgv_vector_kernel)(const float *a, const float *b, int n);
-typedef double (*pgv_halfvec_kernel)(const uint16_t *a, const uint16_t *b,
-                                     int n);
-/* n bytes; the bits behind the last one are zero */
-typedef uint64_t (*pgv_bit_kernel)(const unsigned char *a,
-                                   const unsigned char *b, size_t n);
-
 typedef struct pgv_vector_kernels {
-  pgv_vector_kernel l2, ip, cosine, l1;
+  double (*l2)(const float *a, const float *b, int n);
+  double (*ip)(const float *a, const float *b, int n);
+  double (*cosine)(const float *a, const float *b, int n);
+  double (*l1)(const float *a, const float *b, int n);
   double (*norm)(const float *a, int n);
 } pgv_vector_kernels;
 
 typedef struct pgv_halfvec_kernels {
-  pgv_halfvec_kernel l2, ip, cosine, l1;
+  double (*l2)(const uint16_t *a, const uint16_t *b, int n);
+  double (*ip)(const uint16_t *a, const uint16_t *b, int n);
+  double (*cosine)(const uint16_t *a, const uint16_t *b, int n);
+  double (*l1)(const uint16_t *a, const uint16_t *b, int n);
   double (*norm)(const uint16_t *a, int n);
 } pgv_halfvec_kernels;
 
+/* how many bits differ, how many are set in both; n bytes */
 typedef struct pgv_bit_kernels {
-  pgv_bit_kernel differing, both; /* ones in a XOR b, in a AND b */
+  uint64_t (*differing)(const unsigned char *a, const unsigned char *b,
+                        size_t n);
+  uint64_t (*both)(const unsigned char *a, const unsigned char *b, size_t n);
 } pgv_bit_kernels;
 
 typedef struct pgv_kernels {
@@ -49,12 +53,21 @@ typedef struct pgv_kernels {
   pgv_bit_kernels bit;
 } pgv_kernels;
 
-/* the table of this machine */
+/* initializers for them from functions of one name */
+#define PGV_DENSE_KERNELS(name)                                               \
+  { name##_l2, name##_ip, name##_cosine, name##_l1, name##_norm }
+#define PGV_BIT_KERNELS(name) { name##_differing, name##_both }
+
+/* kernel.c: the table of this machine */
 extern const pgv_kernels *pgv_kernel;
 
+/* the cosine distance from three sums that the server holds as floats */
+double pgv_cosine(double ab, double aa, double bb);
+
 #if PGV_X86
-/* kernel_f16c.c: halves by the processor's own conversion (AVX2, F16C, FMA) */
-extern const pgv_halfvec_kernels pgv_halfvec_f16c;
+/* kernel_x86.c: replaces what the processor can do better, but nothing beyond
+** the instruction set that `limit` names */
+void pgv_kernels_x86(pgv_kernels *k, const char *limit);
 #endif
 
 /* kernel_sparse.c: indices ascending, as in pgv_sparsevec */
@@ -68,8 +81,5 @@ double pgv_sparse_l2(pgv_sparse a, pgv_sparse b);
 double pgv_sparse_ip(pgv_sparse a, pgv_sparse b);
 double pgv_sparse_cosine(pgv_sparse a, pgv_sparse b);
 double pgv_sparse_l1(pgv_sparse a, pgv_sparse b);
-
-/* the cosine distance from three sums that the server holds as floats */
-double pgv_cosine(double ab, double aa, double bb);
 
 #endif

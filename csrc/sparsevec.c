@@ -202,7 +202,7 @@ static void make(lua_State *L, int idx) {
 static int construct(lua_State *L) {
   pgv_buf *b;
   int32_t dim;
-  if (lua_gettop(L) <= 2) {
+  if (lua_isnoneornil(L, 3)) {
     lua_settop(L, 2);
     make(L, 2);
     return 1;
@@ -454,6 +454,7 @@ static const luaL_Reg methods[] = {
     {"indices", indices}, {"values", values},             {NULL, NULL},
 };
 
+static const luaL_Reg call[] = {{"__call", construct}, {NULL, NULL}};
 static const luaL_Reg none[] = {{NULL, NULL}};
 
 const pgv_type pgv_sparsevec_type = {
@@ -462,7 +463,7 @@ const pgv_type pgv_sparsevec_type = {
     NAME " dimensions",
     methods,
     none,
-    construct,
+    call,
     none,
     make,
     pgv_sparsevec_recv,

@@ -244,51 +244,80 @@ static int quick_float(uint64_t m, int e, float *f) {
   return 1;
 }
 
-const char *pgv_scan_float(const char *p, const char *end, float *f,
-                           pgv_range *range) {
-  const char *start = p, *digits;
-  int negative = 0, hex = 0, any = 0, n = 0, e = 0, point = 0, exponent = 0;
-  uint64_t m = 0;
-  *range = PGV_IN_RANGE;
-  if (p < end && (*p == '+' || *p == '-')) negative = *p++ == '-';
-  if (has_word(p, end, "nan") || has_word(p, end, "inf")) {
-    *f = (*p | 0x20) == 'n' ? NAN : negative ? -INFINITY : INFINITY;
-    return p + (has_word(p, end, "infinity") ? 8 : 3);
-  }
-  if (has_word(p, end, "0x") &&
-      (p + 2 < end && (hex_digit(p[2]) >= 0 ||
-                       (p[2] == '.' && p + 3 < end && hex_digit(p[3]) >= 0)))) {
-    hex = 1;
-    p += 2;
-  }
-  for (digits = p; p < end; p++) {
-    int d = hex ? hex_digit(*p) : is_digit(*p) ? *p - '0' : -1;
-    if (*p == '.' && !point) {
-      point = 1;
-    } else if (d < 0) {
-      break;
+typedef struct mantissa {
+  uint64_t m;  /* the first 19 digits: more would not fit, and do not matter */
+  int digits;  /* of m */
+  int dropped; /* behind those */
+  int read;    /* all of them */
+} mantissa;
+
+static const char *scan_digits(const char *p, const char *end, int hex,
+                               mantissa *v) {
+  const char *start = p;
+  for (; p < end; p++) {
+    int d = is_digit(*p) ? *p - '0' : hex ? hex_digit(*p) : -1;
+    if (d < 0) break;
+    if (v->digits < 19) {
+      v->m = 10 * v->m + (uint64_t)d; /* in hex, only its being 0 counts */
+      v->digits += v->m != 0;
     } else {
-      any = 1;
-      if (n < 19) { /* so many fit m */
-        m = 10 * m + (uint64_t)d;
-        n += m != 0;
-        e -= point;
-      } else {
-        e += !point;
-      }
+      v->dropped++;
     }
   }
-  if (!any) return start;
-  end = scan_exponent(p, end, hex ? 'p' : 'e', &exponent);
-  if (m == 0) {
-    *f = 0.0f;
-  } else if (hex || !quick_float(m, e + exponent, f)) {
-    *f = exact_float(digits, p, exponent, hex);
-    if (*f == 0.0f) *range = PGV_UNDERFLOW;
-    if (isinf(*f)) *range = PGV_OVERFLOW;
+  v->read += (int)(p - start);
+  return p;
+}
+
+/* the words that are numbers; returns their end, or p */
+static const char *scan_word(const char *p, const char *end, float *f) {
+  if (has_word(p, end, "nan")) {
+    *f = NAN;
+    return p + 3;
+  }
+  if (!has_word(p, end, "inf")) return p;
+  *f = INFINITY;
+  return p + (has_word(p, end, "infinity") ? 8 : 3);
+}
+
+/* is this 0x and a digit? */
+static int is_hex(const char *p, const char *end) {
+  if (!has_word(p, end, "0x")) return 0;
+  p += 2;
+  if (p < end && *p == '.') p++;
+  return p < end && hex_digit(*p) >= 0;
+}
+
+const char *pgv_scan_float(const char *p, const char *end, float *f,
+                           pgv_range *range) {
+  const char *start = p, *digits, *behind;
+  int negative = 0, hex = 0, point = 0, exponent = 0;
+  mantissa v = {0, 0, 0, 0};
+  *range = PGV_IN_RANGE;
+  if (p < end && (*p == '+' || *p == '-')) negative = *p++ == '-';
+  if (p < end && *p == '0') hex = is_hex(p, end);
+  digits = p += 2 * hex;
+  p = scan_digits(p, end, hex, &v);
+  if (p < end && *p == '.') {
+    point = v.read;
+    p = scan_digits(p + 1, end, hex, &v);
+    point -= v.read; /* minus the digits behind the point */
+  }
+  behind = p;
+  if (v.read == 0) {
+    p = scan_word(digits, end, f);
+    if (p == digits) return start;
+  } else {
+    p = scan_exponent(p, end, hex ? 'p' : 'e', &exponent);
+    if (v.m == 0) {
+      *f = 0.0f;
+    } else if (hex || !quick_float(v.m, exponent + point + v.dropped, f)) {
+      *f = exact_float(digits, behind, exponent, hex);
+      if (*f == 0.0f) *range = PGV_UNDERFLOW;
+      if (isinf(*f)) *range = PGV_OVERFLOW;
+    }
   }
   if (negative) *f = -*f;
-  return end;
+  return p;
 }
 
 const char *pgv_scan_int(const char *p, const char *end, int32_t *v) {
@@ -345,8 +374,10 @@ void pgv_number_range_error(lua_State *L, const char *type, double d) {
   float f = (float)d;
   const char *s;
   size_t n;
-  if (fabsf(f) <= FLT_MAX && f != 0.0f)
-    pgv_range_error(L, type, text, (size_t)pgv_print_float(text, f));
+  if (fabsf(f) <= FLT_MAX && f != 0.0f) {
+    n = (size_t)pgv_print_float(text, f);
+    pgv_range_error(L, type, text, n);
+  }
   lua_pushnumber(L, d);
   s = lua_tolstring(L, -1, &n);
   pgv_range_error(L, type, s, n);

@@ -25,8 +25,8 @@ typedef struct pgv_type {
   const char *metatable;    /* its name in the registry */
   const char *lengths;      /* "vector dimensions": what can be different */
   const luaL_Reg *methods;  /* what this type has besides the common ones */
-  const luaL_Reg *meta;
-  lua_CFunction construct;  /* namespace(...); NULL: make with one argument */
+  const luaL_Reg *metamethods;
+  const luaL_Reg *call;      /* __call of the namespace; NULL: make(x) */
   const luaL_Reg *functions; /* further ones of the namespace */
   /* [-0, +1, e] pushes what the constructor makes of the value at idx */
   void (*make)(lua_State *L, int idx);

@@ -43,19 +43,31 @@ const char *pgv_typename(lua_State *L, int idx) {
   return lua_isnone(L, idx) ? "nothing" : luaL_typename(L, idx);
 }
 
-/* upvalues of a method: its type's address and its name */
+/* upvalues of a method: its type's address, its name, the type's metatable */
 #define self_type(L)                                                          \
   ((const pgv_type *)lua_touserdata(L, lua_upvalueindex(1)))
 #define self_name(L) lua_tostring(L, lua_upvalueindex(2))
+#define SELF_META lua_upvalueindex(3)
+#define SELF_METHODS lua_upvalueindex(4) /* in value_index only */
 
 PGV_NORETURN static void colon_error(lua_State *L) {
   pgv_argerror(L, "use ':' to call %s:%s(), not '.'", self_type(L)->name,
                self_name(L));
 }
 
+/* [-0, +0, -] the value at idx if it has the method's type, or NULL */
+static const void *same_type(lua_State *L, int idx) {
+  int same;
+  if (!lua_getmetatable(L, idx)) return NULL;
+  same = lua_rawequal(L, -1, SELF_META);
+  lua_pop(L, 1);
+  return same ? lua_touserdata(L, idx) : NULL;
+}
+
 const void *pgv_self(lua_State *L) {
-  if (pgv_typeof(L, 1) != self_type(L)) colon_error(L);
-  return lua_touserdata(L, 1);
+  const void *v = same_type(L, 1);
+  if (v == NULL) colon_error(L);
+  return v;
 }
 
 void pgv_check_colon(lua_State *L, int idx) {
@@ -198,9 +210,11 @@ static int value_to_sparsevec(lua_State *L) {
 /* [-0, +0, e] the distance of arguments 1 and 2 of a method */
 static double distance(lua_State *L, pgv_metric metric) {
   const pgv_type *t = self_type(L);
-  const void *a = pgv_self(L), *b;
-  pgv_check_colon(L, 2);
-  b = pgv_operand(L, 2, t, self_name(L));
+  const void *a = pgv_self(L), *b = same_type(L, 2);
+  if (b == NULL) {
+    pgv_check_colon(L, 2);
+    b = pgv_operand(L, 2, t, self_name(L));
+  }
   pgv_check_lengths(L, t, a, b);
   return t->distance[metric](a, b);
 }
@@ -220,24 +234,24 @@ DISTANCE(hamming_distance, distance(L, PGV_HAMMING))
 DISTANCE(jaccard_distance, distance(L, PGV_JACCARD))
 
 static int value_index(lua_State *L) {
-  const pgv_type *t = self_type(L);
-  const void *v = pgv_self(L);
-  lua_settop(L, 2);
-  if (lua_type(L, 2) == LUA_TNUMBER) {
-    lua_Number n = lua_tonumber(L, 2);
+  int type = lua_type(L, 2);
+  if (type == LUA_TSTRING) {
+    lua_pushvalue(L, 2);
+    lua_rawget(L, SELF_METHODS);
+    if (lua_isnil(L, -1)) {
+      const pgv_type *t = self_type(L);
+      const char *name = lua_tostring(L, 2);
+      if (t->field == NULL || !t->field(L, pgv_self(L), name))
+        pgv_argerror(L, "%s has no method '%s'", t->name, name);
+    }
+  } else {
+    const void *v = pgv_self(L);
+    lua_Number n = type == LUA_TNUMBER ? lua_tonumber(L, 2) : 0;
     int32_t i = n >= 1 && n <= pgv_length(v) ? (int32_t)n : 0;
     if (i == 0 || (lua_Number)i != n)
       lua_pushnil(L);
     else
-      t->push(L, v, i - 1);
-    return 1;
-  }
-  lua_pushvalue(L, 2);
-  lua_rawget(L, lua_upvalueindex(3)); /* the methods */
-  if (lua_isnil(L, -1) && lua_type(L, 2) == LUA_TSTRING) {
-    const char *name = lua_tostring(L, 2);
-    if (t->field == NULL || !t->field(L, v, name))
-      pgv_argerror(L, "%s has no method '%s'", t->name, name);
+      self_type(L)->push(L, v, i - 1);
   }
   return 1;
 }
@@ -284,7 +298,7 @@ static int value_le(lua_State *L) {
 
 static int namespace_call(lua_State *L) {
   const pgv_type *t = self_type(L);
-  if (lua_gettop(L) > 2)
+  if (!lua_isnoneornil(L, 3))
     pgv_argerror(L, "%s: expected one argument", t->name);
   lua_settop(L, 2);
   t->make(L, 2);
@@ -349,24 +363,26 @@ static const luaL_Reg conversions[] = {
 
 static const struct {
   pgv_metric metric;
-  luaL_Reg method;
+  luaL_Reg method[2];
 } distances[] = {
-    {PGV_L2, {"l2_distance", value_l2_distance}},
-    {PGV_IP, {"inner_product", value_inner_product}},
-    {PGV_IP, {"max_inner_product", value_max_inner_product}},
-    {PGV_COSINE, {"cosine_distance", value_cosine_distance}},
-    {PGV_L1, {"l1_distance", value_l1_distance}},
-    {PGV_HAMMING, {"hamming_distance", value_hamming_distance}},
-    {PGV_JACCARD, {"jaccard_distance", value_jaccard_distance}},
+    {PGV_L2, {{"l2_distance", value_l2_distance}, {NULL, NULL}}},
+    {PGV_IP, {{"inner_product", value_inner_product}, {NULL, NULL}}},
+    {PGV_IP, {{"max_inner_product", value_max_inner_product}, {NULL, NULL}}},
+    {PGV_COSINE, {{"cosine_distance", value_cosine_distance}, {NULL, NULL}}},
+    {PGV_L1, {{"l1_distance", value_l1_distance}, {NULL, NULL}}},
+    {PGV_HAMMING, {{"hamming_distance", value_hamming_distance}, {NULL, NULL}}},
+    {PGV_JACCARD, {{"jaccard_distance", value_jaccard_distance}, {NULL, NULL}}},
 };
 #define NDISTANCES ((int)(sizeof distances / sizeof distances[0]))
 
-static const luaL_Reg meta[] = {
+static const luaL_Reg metamethods[] = {
     {"__len", value_dims},         {"__tostring", value_to_text},
     {"__newindex", value_newindex}, {"__eq", value_eq},
     {"__lt", value_lt},            {"__le", value_le},
     {NULL, NULL},
 };
+
+static const luaL_Reg call[] = {{"__call", namespace_call}, {NULL, NULL}};
 
 static const luaL_Reg functions[] = {
     {"from_text", namespace_from_text},
@@ -379,74 +395,72 @@ static const luaL_Reg functions[] = {
 #define push_type(L, t) lua_pushlightuserdata(L, (void *)(uintptr_t)(t))
 
 /* [-0, +0, m] adds methods to the table on the top; they have the upvalues
-** that pgv_self wants */
-static void set(lua_State *L, const pgv_type *t, const luaL_Reg *r) {
+** that pgv_self wants. The metatable is at meta. */
+static void set(lua_State *L, const pgv_type *t, int meta, const luaL_Reg *r) {
   for (; r->name != NULL; r++) {
     push_type(L, t);
     lua_pushstring(L, r->name);
-    lua_pushcclosure(L, r->func, 2);
+    lua_pushvalue(L, meta);
+    lua_pushcclosure(L, r->func, 3);
     lua_setfield(L, -2, r->name);
   }
 }
 
 /* [-0, +1, m] pushes the table of a type's methods */
-static void push_methods(lua_State *L, const pgv_type *t) {
+static void push_methods(lua_State *L, const pgv_type *t, int meta) {
   int i;
   lua_createtable(L, 0, 24);
-  set(L, t, methods);
-  if (t != &pgv_bit_type) set(L, t, conversions);
-  for (i = 0; i < NDISTANCES; i++) {
-    luaL_Reg one[2] = {{NULL, NULL}, {NULL, NULL}};
-    one[0] = distances[i].method;
-    if (t->distance[distances[i].metric] != NULL) set(L, t, one);
-  }
-  set(L, t, t->methods);
+  set(L, t, meta, methods);
+  if (t != &pgv_bit_type) set(L, t, meta, conversions);
+  for (i = 0; i < NDISTANCES; i++)
+    if (t->distance[distances[i].metric] != NULL)
+      set(L, t, meta, distances[i].method);
+  set(L, t, meta, t->methods);
 }
 
 /* [-0, +1, m] pushes the new metatable of a type */
 static void push_metatable(lua_State *L, const pgv_type *t) {
+  int meta;
   luaL_newmetatable(L, t->metatable);
+  meta = lua_gettop(L);
   push_type(L, t);
-  lua_rawseti(L, -2, 1);
-  set(L, t, meta);
-  set(L, t, t->meta);
+  lua_rawseti(L, meta, 1);
+  set(L, t, meta, metamethods);
+  set(L, t, meta, t->metamethods);
   push_type(L, t);
-  lua_pushstring(L, "__index");
-  push_methods(L, t);
-  lua_pushcclosure(L, value_index, 3);
-  lua_setfield(L, -2, "__index");
+  lua_pushliteral(L, "__index");
+  lua_pushvalue(L, meta);
+  push_methods(L, t, meta);
+  lua_pushcclosure(L, value_index, 4);
+  lua_setfield(L, meta, "__index");
 }
 
 /* [-0, +1, m] pushes the callable table with a type's constructors */
-static void push_namespace(lua_State *L, const pgv_type *t) {
-  luaL_Reg call[2] = {{"__call", namespace_call}, {NULL, NULL}};
-  if (t->construct != NULL) call[0].func = t->construct;
+static void push_namespace(lua_State *L, const pgv_type *t, int meta) {
   lua_createtable(L, 0, 4);
-  set(L, t, functions);
-  set(L, t, t->functions);
+  set(L, t, meta, functions);
+  set(L, t, meta, t->functions);
   lua_createtable(L, 0, 1);
-  set(L, t, call);
+  set(L, t, meta, t->call != NULL ? t->call : call);
   lua_setmetatable(L, -2);
 }
 
 /* [-0, +0, m] */
 void pgv_open_values(lua_State *L) {
-  int i;
-  for (i = 0; i < NTYPES; i++) {
-    push_namespace(L, types[i]);
-    lua_setfield(L, -2, types[i]->name);
-  }
+  int module = lua_gettop(L), i;
   lua_createtable(L, 0, NTYPES);
   for (i = 0; i < NTYPES; i++) {
     push_metatable(L, types[i]);
+    push_namespace(L, types[i], lua_gettop(L));
+    lua_setfield(L, module, types[i]->name);
     lua_setfield(L, -2, types[i]->name);
   }
-  lua_setfield(L, -2, "value_metatables");
+  lua_setfield(L, module, "value_metatables");
   lua_pushcfunction(L, core_value_type);
-  lua_setfield(L, -2, "value_type");
+  lua_setfield(L, module, "value_type");
   lua_createtable(L, 0, 1);
   lua_pushcfunction(L, kernels_isa);
   lua_setfield(L, -2, "isa");
-  lua_setfield(L, -2, "kernels");
+  lua_setfield(L, module, "kernels");
   luaL_setfuncs(L, pgv_batch_functions, 0);
 }

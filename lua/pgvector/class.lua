@@ -83,4 +83,9 @@ function class.seal(C)
   return C
 end
 
+--- Adds a guarded method to a class that is sealed already.
+function class.extend(C, name, method)
+  C[name] = guarded(C, name, method)
+end
+
 return setmetatable(class, { __call = function(_, name, base) return class.new(name, base) end })

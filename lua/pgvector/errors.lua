@@ -153,18 +153,22 @@ function errors.try(f, ...)
   return finish(pcall(f, ...))
 end
 
--- Levenshtein distance, for suggestions only.
+-- Edits between two words, a swap of neighbours being one (optimal string
+-- alignment); for suggestions only.
 local function distance(a, b)
-  local row = {}
+  local before, row = nil, {}
   for j = 0, #b do row[j] = j end
   for i = 1, #a do
-    local diagonal = row[0]
-    row[0] = i
+    local next_row = { [0] = i }
     for j = 1, #b do
-      local cost = a:byte(i) == b:byte(j) and 0 or 1
-      local new = math.min(row[j] + 1, row[j - 1] + 1, diagonal + cost)
-      diagonal, row[j] = row[j], new
+      local same = a:byte(i) == b:byte(j)
+      local d = math.min(row[j] + 1, next_row[j - 1] + 1, row[j - 1] + (same and 0 or 1))
+      if i > 1 and j > 1 and a:byte(i) == b:byte(j - 1) and a:byte(i - 1) == b:byte(j) then
+        d = math.min(d, before[j - 2] + 1)
+      end
+      next_row[j] = d
     end
+    before, row = row, next_row
   end
   return row[#b]
 end
@@ -179,6 +183,7 @@ function errors.did_you_mean(name, candidates)
   local function consider(candidate)
     if type(candidate) ~= "string" then return end
     local d = distance(name:lower(), candidate:lower())
+    if distance(name, candidate) > d then d = d + 0.5 end -- the same case is nearer
     if not best or d < best_distance or (d == best_distance and candidate < best) then
       best, best_distance = candidate, d
     end
@@ -186,7 +191,7 @@ function errors.did_you_mean(name, candidates)
   for key, value in pairs(candidates) do
     consider(type(key) == "number" and value or key)
   end
-  if best and best_distance <= math.max(1, math.floor(#name / 3)) then
+  if best and best_distance < math.max(1, math.floor(#name / 3)) + 1 then
     return (", did you mean '%s'?"):format(best)
   end
   return ""

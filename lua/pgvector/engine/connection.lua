@@ -10,6 +10,7 @@ local errors = require "pgvector.errors"
 local execute = require "pgvector.driver.execute"
 local Execution = require "pgvector.engine.execution"
 local many = require "pgvector.engine.many"
+local search_settings = require "pgvector.engine.settings"
 local tokenizer = require "pgvector.sql.tokenizer"
 local transactions = require "pgvector.engine.transaction"
 
@@ -209,63 +210,6 @@ end
 
 ---- statements -------------------------------------------------------------------
 
--- Values of the binds, in $n order.
-local function bind_values(compiled, params)
-  local binds = compiled.binds
-  local values = { n = #binds }
-  local used = 0
-  for i, bind in ipairs(binds) do
-    local key, value = bind.key, nil
-    if key ~= nil and params and params[key] ~= nil then
-      value = params[key]
-    else
-      if bind.required then
-        errors.raise("StatementError", "a value is required for the parameter ':%s'", tostring(key))
-      end
-      value = bind.value
-      if type(value) == "function" then value = value() end
-    end
-    values[i] = value
-  end
-  if params then
-    local keys = {}
-    for _, bind in ipairs(binds) do
-      if bind.key ~= nil then keys[bind.key] = true end
-    end
-    for key in pairs(params) do
-      used = used + 1
-      if not keys[key] then
-        errors.raise("ArgumentError", "the statement has no parameter ':%s'%s", tostring(key),
-          errors.did_you_mean(key, keys))
-      end
-    end
-  end
-  return values
-end
-
--- Search parameters that hold for one statement: set before it, and set back
--- after it, because the transaction goes on.
-function Connection:_with_settings(link, settings, run)
-  local before, names = {}, {}
-  for i, setting in ipairs(settings) do
-    before[i] = ("pg_catalog.current_setting($%d, true), pg_catalog.set_config($%d, $%d, true)")
-      :format(2 * i - 1, 2 * i - 1, 2 * i)
-    names[2 * i - 1], names[2 * i] = setting[1], tostring(setting[2])
-  end
-  local sql = "SELECT " .. table.concat(before, ", ")
-  local old = self._execution:run_text(link, sql, names, #names):first()
-  local result = run()
-  local after, values = {}, {}
-  for i, setting in ipairs(settings) do
-    after[i] = ("pg_catalog.set_config($%d, $%d, true)"):format(2 * i - 1, 2 * i)
-    local value = old[2 * i - 1]
-    if value == core.null or value == "" then value = tostring(setting[3]) end
-    values[2 * i - 1], values[2 * i] = setting[1], value
-  end
-  self._execution:run_text(link, "SELECT " .. table.concat(after, ", "), values, #values):close()
-  return result
-end
-
 --- Runs a compiled statement with values in $n order.
 function Connection:_execute_compiled(compiled, values)
   local link = self:_autobegin()
@@ -277,9 +221,9 @@ function Connection:_execute_compiled(compiled, values)
     local function run() return self._execution:run(link, compiled, values) end
     if alone then
       local tx = transactions.Transaction._begin(self)
-      result = transactions.with(tx, self._with_settings, self, link, settings, run)
+      result = transactions.with(tx, search_settings.with, self._execution, link, settings, run)
     else
-      result = self:_with_settings(link, settings, run)
+      result = search_settings.with(self._execution, link, settings, run)
     end
   else
     result = self._execution:run(link, compiled, values)
@@ -319,18 +263,18 @@ function Connection:execute(stmt, params)
   self:_check_open()
   if type(stmt) == "string" then
     errors.raise("ArgumentError", "a plain string is not executable: wrap it in pg.text(…), or use exec_sql")
-  elseif type(stmt) ~= "table" or not compiler.is_executable(stmt) then
+  elseif not compiler.is_executable(stmt) then
     errors.raise("ArgumentError", "execute: expected a statement, got %s", class.describe(stmt))
   end
   if params ~= nil and type(params) ~= "table" then
     errors.raise("ArgumentError", "params: expected a table, got %s", type(params))
   end
   if is_row_list(params) then
-    return many.execute(self, stmt, params, bind_values)
+    return many.execute(self, stmt, params)
   end
   if params and next(params) == nil then params = nil end
   local compiled = compiler.compile(stmt, params and many.compile_options(stmt, params) or nil)
-  return self:_execute_compiled(compiled, bind_values(compiled, params))
+  return self:_execute_compiled(compiled, compiler.values(compiled, params))
 end
 
 --- Runs raw SQL with $1 … $n.

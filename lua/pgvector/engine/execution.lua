@@ -29,7 +29,6 @@ function Execution.new(typeinfo, hide_parameters, echo)
     echo = echo,
     compiled_plans = setmetatable({}, { __mode = "k" }),
     text_plans = {}, text_plan_count = 0,
-    raw_encoders = {},
   }, Execution)
 end
 
@@ -86,28 +85,39 @@ function Execution:_encoder_for(link, binds)
   if #binds == 0 then return nil end
   local specs, vector_oids = {}, nil
   for i, bind in ipairs(binds) do
-    local spec = bind.type:bind_spec(bind.key)
+    local spec = bind.type:bind_spec(bind.name or bind.key)
     specs[i] = self:_complete_spec(link, spec, bind.type)
     if spec.kind == "unknown" then vector_oids = vector_oids or self.typeinfo:_vector_oids(link) end
   end
   return core.encoder(specs, vector_oids)
 end
 
--- The encoder of n parameters that have no column to tell their type.
-function Execution:_raw_encoder(link, values, n)
-  if n == 0 then return nil end
-  local vectors = false
+-- The kinds of parameters that have no column to tell their type, as a key: a
+-- vector and a boolean tell it themselves, of the rest the server decides.
+local function raw_kinds(values, n)
+  local kinds = {}
   for i = 1, n do
-    if type(values[i]) == "userdata" and core.value_type(values[i]) then vectors = true end
+    local value = values[i]
+    local t = type(value)
+    kinds[i] = t == "boolean" and "bool" or t == "userdata" and core.value_type(value) or "unknown"
   end
-  local key = vectors and -n or n
-  local cached = self.raw_encoders[key]
-  if cached and cached.generation == self.typeinfo.generation then return cached.encoder end
+  return kinds, table.concat(kinds, ",")
+end
+
+function Execution:_raw_encoder(link, kinds)
   local specs = {}
-  for i = 1, n do specs[i] = { kind = "unknown" } end
-  local encoder = core.encoder(specs, vectors and self.typeinfo:_vector_oids(link) or nil)
-  self.raw_encoders[key] = { encoder = encoder, generation = self.typeinfo.generation }
-  return encoder
+  for i, kind in ipairs(kinds) do
+    local oid
+    if kind == "bool" then
+      oid = 16
+    elseif kind == "bit" then
+      oid = 1560
+    elseif kind ~= "unknown" then
+      oid = self.typeinfo:_oid_of(link, kind)
+    end
+    specs[i] = { kind = kind, oid = oid }
+  end
+  return core.encoder(specs)
 end
 
 ---- decoders ---------------------------------------------------------------------
@@ -148,8 +158,9 @@ function Execution:_new_plan()
   return { decoders = {}, generation = self.typeinfo.generation, format = nil, encoder = nil }
 end
 
-function Execution:_plan_of_text(sql)
-  local plan = self.text_plans[sql]
+function Execution:_plan_of_text(sql, kinds)
+  local key = kinds .. ":" .. sql
+  local plan = self.text_plans[key]
   if plan and plan.generation == self.typeinfo.generation then return plan end
   if not plan then
     if self.text_plan_count >= MAX_TEXT_PLANS then
@@ -158,7 +169,7 @@ function Execution:_plan_of_text(sql)
     self.text_plan_count = self.text_plan_count + 1
   end
   plan = self:_new_plan()
-  self.text_plans[sql] = plan
+  self.text_plans[key] = plan
   return plan
 end
 
@@ -175,7 +186,7 @@ function Execution:_plan_of(link, compiled)
   local plan = self.compiled_plans[compiled]
   if plan and plan.generation == self.typeinfo.generation then return plan end
   local encoder = self:_encoder_for(link, compiled.binds)
-  plan = self:_new_plan() -- after the look-ups, which may have found a new generation
+  plan = self:_new_plan()
   plan.encoder = encoder
   if known_binary(compiled) then plan.format = 1 end
   self.compiled_plans[compiled] = plan
@@ -245,8 +256,13 @@ end
 -- @tparam number n
 -- @treturn Result
 function Execution:run_text(link, sql, values, n)
-  local encoder = self:_raw_encoder(link, values, n)
-  return self:_run(link, self:_plan_of_text(sql), encoder, sql, values, n)
+  if n == 0 then return self:_run(link, self:_plan_of_text(sql, ""), nil, sql, values, 0) end
+  local kinds, key = raw_kinds(values, n)
+  local plan = self:_plan_of_text(sql, key)
+  if not plan.encoder then
+    plan.encoder = self:_raw_encoder(link, kinds)
+  end
+  return self:_run(link, plan, plan.encoder, sql, values, n)
 end
 
 --- Runs a script of several statements without parameters.
@@ -264,6 +280,14 @@ function Execution:run_script(link, sql)
   return Result._buffered(res, decoder)
 end
 
+-- The protocol counts parameters in 16 bits.
+local function check_count(n)
+  if n > 65535 then
+    errors.raise("ArgumentError", "number of parameters must be between 0 and 65535, got %d", n)
+  end
+  return n
+end
+
 --- The values of a parameter list that may have holes.
 -- @tparam ?table params a sequence, with `n` if nil stands in it
 -- @treturn table values
@@ -278,7 +302,7 @@ function Execution.check_params(params)
     if not compat.is_integral(n) or n < 0 then
       errors.raise("ArgumentError", "params.n: expected a number of parameters, got %s", tostring(n))
     end
-    return params, n
+    return params, check_count(n)
   end
   local count = 0
   for key in pairs(params) do
@@ -290,7 +314,7 @@ function Execution.check_params(params)
   if count > 0 and (params[count] == nil or params[1] == nil) then
     errors.raise("ArgumentError", "params: there is a hole in the sequence; give the number of parameters as n")
   end
-  return params, count
+  return params, check_count(count)
 end
 
 return Execution

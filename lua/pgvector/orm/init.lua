@@ -1,0 +1,15 @@
+--- The object-relational mapper: `pg.orm`.
+-- @module pgvector.orm
+
+local declarative = require "pgvector.orm.declarative"
+local instance = require "pgvector.orm.instance"
+local Session = require "pgvector.orm.session"
+local SessionMaker = require "pgvector.orm.sessionmaker"
+
+return {
+  declarative_base = declarative.declarative_base,
+  Session = Session._new,
+  sessionmaker = SessionMaker._new,
+  to_table = require "pgvector.orm.to_table",
+  flag_modified = instance.flag_modified,
+}

@@ -1,0 +1,231 @@
+--- Instances of models.
+--
+-- An instance is empty but for its state, under a private key, so that every
+-- access goes through its metatable: reads load what is missing, writes mark
+-- what is to be stored. The state:
+--
+-- * `mapper`, `session` (nil: in none),
+-- * `status`: "transient", "pending", "persistent", "deleted", "detached",
+-- * `values`: attribute key → value; pg.null for NULL, absent if not loaded,
+-- * `original`: key → the value before the first change since the last flush,
+-- * `snapshots`: key → copy of a table that was handed out and may have changed,
+-- * `identity`: values of the primary key in the database, `identity_key` their text.
+--
+-- A state never refers to its instance: instances are held weakly.
+-- @module pgvector.orm.instance
+
+local class = require "pgvector.class"
+local constraints = require "pgvector.sql.constraints"
+local core = require "pgvector.core"
+local errors = require "pgvector.errors"
+local attribute_values = require "pgvector.orm.values"
+
+local instance = {}
+
+local null, NOT_LOADED = core.null, attribute_values.NOT_LOADED
+local is_column = constraints.is_column
+
+-- The private key. A table: a JSON encoder that meets an instance fails loudly
+-- instead of printing {}.
+local STATE = {}
+
+--- The state of an instance, or nil for anything else.
+function instance.state(x) return type(x) == "table" and rawget(x, STATE) or nil end
+
+--- The state of what must be an instance.
+-- @param x
+-- @tparam string where what the message calls the place
+function instance.expect(x, where)
+  local state = instance.state(x)
+  if state then return state end
+  errors.raise("ArgumentError", "%s: expected an instance of a model, got %s", where, class.describe(x))
+end
+
+--- Remembers a copy of a table value that others can reach, so that a change
+-- inside it is noticed; the session holds on to the instance from here on.
+function instance.touch(object, state, key)
+  if state.snapshots[key] == nil and state.original[key] == nil then
+    state.snapshots[key] = attribute_values.copy(state.values[key])
+    if state.session then state.session:_pin(object) end
+  end
+end
+
+-- A value as it is handed out.
+local function given_out(object, state, key, value)
+  if value == null then return nil end
+  if type(value) == "table" and state.identity and is_column(state.mapper.by_key[key]) then
+    instance.touch(object, state, key)
+  end
+  return value
+end
+
+-- Reads what is not in `values`: methods, properties, columns not loaded yet.
+local function read_missing(object, state, key)
+  local mapper = state.mapper
+  local attribute = mapper.by_key[key]
+  if attribute == nil then
+    local method = mapper.methods[key]
+    if method == nil then mapper:_unknown(key) end
+    return method
+  end
+  if not is_column(attribute) then return attribute:_get(object, state) end
+  if not state.identity then return nil end
+  if not state.session then
+    errors.raise("DetachedInstanceError", "%s is in no session: attribute '%s' cannot be loaded", tostring(object), key)
+  end
+  state.session:_load_attribute(object, state, key)
+  return given_out(object, state, key, state.values[key])
+end
+
+--- Sets a column's value and marks the instance as changed.
+-- @param value pg.null for NULL
+function instance.set_column(object, state, key, value)
+  local old = state.values[key]
+  if state.original[key] == nil then
+    local before = state.snapshots[key]
+    if before == nil then before = old end
+    if before == nil then before = NOT_LOADED end
+    state.original[key] = before
+  end
+  state.values[key] = value
+  if state.session then state.session:_mark_modified(object, state) end
+end
+
+local function write(object, state, key, value)
+  local mapper = state.mapper
+  local attribute = mapper.by_key[key]
+  if attribute == nil then
+    if mapper.methods[key] ~= nil then
+      errors.raise("ArgumentError", "model '%s': '%s' is a method", mapper.name, key)
+    end
+    mapper:_unknown(key)
+  end
+  if not is_column(attribute) then return attribute:_set(object, state, value) end
+  if attribute.computed then
+    errors.raise("ArgumentError", "model '%s': '%s' is computed by the server", mapper.name, key)
+  end
+  if attribute.validate and value ~= nil and value ~= null then value = attribute.validate(value, key, object) end
+  if value == nil then value = null end
+  instance.set_column(object, state, key, value)
+end
+
+-- Pairs of what is not deferred; NULL is left out as in any table.
+local function each(object)
+  local state = rawget(object, STATE)
+  local columns, i = state.mapper.columns, 0
+  return function()
+    while i < #columns do
+      i = i + 1
+      local key = columns[i].key
+      if state.values[key] ~= nil or not columns[i].deferred then
+        local value = object[key]
+        if value ~= nil then return key, value end
+      end
+    end
+  end
+end
+
+--- Gives a mapper the metatable of its instances.
+function instance.instrument(mapper)
+  mapper._instance_mt = {
+    __name = mapper.name,
+    __index = function(object, key)
+      local state = rawget(object, STATE)
+      local value = state.values[key]
+      if value == nil then return read_missing(object, state, key) end
+      if value == null then return nil end
+      if type(value) == "table" then return given_out(object, state, key, value) end
+      return value
+    end,
+    __newindex = function(object, key, value) write(object, rawget(object, STATE), key, value) end,
+    __pairs = each,
+    __tostring = function(object)
+      local state = rawget(object, STATE)
+      return ("%s(%s)"):format(mapper.name, state.identity_key or state.status)
+    end,
+  }
+end
+
+--- Makes an instance without values, as loading does.
+-- @treturn table the instance
+-- @treturn table its state
+function instance.create(mapper, status)
+  local state = { mapper = mapper, status = status, values = {}, original = {}, snapshots = {} }
+  return setmetatable({ [STATE] = state }, mapper._instance_mt), state
+end
+
+--- Makes a transient instance: what `Item{ title = "x" }` does.
+-- @tparam Mapper mapper
+-- @tparam ?table given values by attribute; pg.null for NULL
+function instance.new(mapper, given)
+  if given ~= nil and (type(given) ~= "table" or getmetatable(given)) then
+    errors.raise("ArgumentError", "model '%s': expected a table of values, got %s", mapper.name, class.describe(given))
+  end
+  local object, state = instance.create(mapper, "transient")
+  -- in the order of the attributes, so that relationships see the same order in every run
+  local given_keys = {}
+  for key in pairs(given or {}) do
+    if mapper.by_key[key] == nil then mapper:_unknown(key) end
+    given_keys[key] = true
+  end
+  for _, attribute in ipairs(mapper.attributes) do
+    local key = attribute[1]
+    if given_keys[key] then write(object, state, key, given[key]) end
+  end
+  return object
+end
+
+--- Forgets what is loaded: the next read asks the database.
+-- @tparam[opt] table keys sequence of attribute keys; default all
+function instance.expire(object, state, keys)
+  if keys then
+    for _, key in ipairs(keys) do
+      if state.mapper.by_key[key] == nil then state.mapper:_unknown(key) end
+      state.values[key], state.original[key], state.snapshots[key] = nil, nil, nil
+    end
+  else
+    state.values, state.original, state.snapshots = {}, {}, {}
+  end
+  if state.session and next(state.original) == nil and next(state.snapshots) == nil then
+    state.session:_unpin(object)
+  end
+end
+
+--- The columns whose value differs from the database's, with the values.
+-- @treturn table sequence of `{ column, key, value }`
+function instance.changes(state)
+  local changes = {}
+  for _, column in ipairs(state.mapper.columns) do
+    local key = column.key
+    local before = state.original[key]
+    if before == nil then before = state.snapshots[key] end
+    local value = state.values[key]
+    if before ~= nil and value ~= nil
+      and (state.forced and state.forced[key] or attribute_values.changed(column, before, value)) then
+      changes[#changes + 1] = { column, key, value }
+    end
+  end
+  return changes
+end
+
+--- Takes the present values as those of the database, after a flush. Tables
+-- stay watched: the user may hold them.
+function instance.commit_values(object, state)
+  state.original, state.snapshots, state.forced = {}, {}, nil
+  for _, column in ipairs(state.mapper.columns) do
+    local key = column.key
+    if type(state.values[key]) == "table" then instance.touch(object, state, key) end
+  end
+end
+
+--- Marks an attribute as changed although its value looks the same.
+function instance.flag_modified(object, key)
+  local state = instance.expect(object, "flag_modified")
+  if not is_column(state.mapper.by_key[key]) then state.mapper:_unknown(key) end
+  local value = object[key]
+  state.forced = state.forced or {}
+  state.forced[key] = true
+  instance.set_column(object, state, key, value == nil and null or value)
+end
+
+return instance

@@ -1,0 +1,172 @@
+--- A session's transaction or savepoint, and what a rollback must undo in the
+-- objects.
+-- @module pgvector.orm.transaction
+
+local class = require "pgvector.class"
+local errors = require "pgvector.errors"
+local instance = require "pgvector.orm.instance"
+local OrderedSet = require "pgvector.orm.ordered_set"
+
+local SessionTransaction = class("SessionTransaction")
+
+-- Begins a transaction, or a savepoint in `parent`.
+function SessionTransaction._begin(session, parent)
+  local self = setmetatable({
+    session = session, parent = parent, is_active = true, failed = nil,
+    new = OrderedSet._new(),      -- became persistent in it
+    dirty = OrderedSet._new(),    -- were updated in it
+    deleted = OrderedSet._new(),  -- were deleted in it
+    moved = {},                   -- instance → the identity it had before
+  }, SessionTransaction)
+  if parent then self._savepoint = parent:_connection():begin_nested() end
+  session._transaction = self
+  return self
+end
+
+-- The connection, taken when first needed. A connection that the session was
+-- bound to in the middle of a transaction stays its owner's to commit.
+function SessionTransaction:_connection()
+  if self.parent then return self.parent:_connection() end
+  local conn = self._conn
+  if not conn then
+    local bind = self.session.bind
+    if bind.execute then
+      conn, self._joined = bind, bind:in_transaction()
+    else
+      conn = bind:connect()
+    end
+    self._conn = conn
+  end
+  return conn
+end
+
+local function check_active(self)
+  if not self.is_active then errors.raise("InvalidRequestError", "this transaction is over already") end
+  if self.session._transaction ~= self then
+    -- savepoints inside this one end with it
+    while self.session._transaction ~= self do self.session._transaction:commit() end
+  end
+end
+
+-- Leaves the transaction: its parent is the innermost one again.
+function SessionTransaction:_leave()
+  self.is_active = false
+  self.session._transaction = self.parent
+end
+
+-- Gives the connection back; what was not committed is rolled back with it.
+function SessionTransaction:_end()
+  local conn = self._conn
+  self:_leave()
+  self.session._transaction = nil
+  if not conn then return end
+  if conn ~= self.session.bind then
+    conn:close()
+  elseif not self._joined then
+    conn:rollback()
+  end
+end
+
+--- Flushes and commits, or releases the savepoint.
+function SessionTransaction:commit()
+  check_active(self)
+  local session = self.session
+  session:_begun() -- raises after a failed flush
+  session:flush()
+  if self.parent then
+    self._savepoint:commit()
+    self:_hand_over()
+    self:_leave()
+    return
+  end
+  if self._conn and not self._joined then self._conn:commit() end
+  for _, object in ipairs(self.deleted:list()) do
+    local state = instance.state(object)
+    state.session, state.status = nil, "detached"
+  end
+  for _, object in ipairs(self.new:list()) do instance.state(object).fetched = nil end
+  self:_end()
+  if session.expire_on_commit then session:expire_all() end
+end
+
+-- What a savepoint did becomes its parent's.
+function SessionTransaction:_hand_over()
+  local parent = self.parent
+  for _, name in ipairs{ "new", "dirty", "deleted" } do
+    for _, object in ipairs(self[name]:list()) do parent[name]:add(object) end
+  end
+  for object, identity in pairs(self.moved) do
+    if parent.moved[object] == nil then parent.moved[object] = identity end
+  end
+end
+
+-- Puts the objects back into the state before the transaction.
+function SessionTransaction:_restore()
+  local session = self.session
+  session:_forget_pending()
+  for object, identity in pairs(self.moved) do session:_move(object, instance.state(object), identity) end
+  for _, object in ipairs(self.deleted:list()) do
+    local state = instance.state(object)
+    state.status = "persistent"
+    session._identity:put(state.mapper, state.identity_key, object)
+  end
+  for _, object in ipairs(self.new:list()) do
+    local state = instance.state(object)
+    session._identity:remove(state.mapper, state.identity_key, object)
+    session._watched:remove(object)
+    for key in pairs(state.fetched or {}) do state.values[key] = nil end
+    state.fetched, state.identity, state.identity_key = nil, nil, nil
+    state.original, state.snapshots = {}, {}
+    state.session, state.status = nil, "transient"
+  end
+  local expired = self.parent and self.dirty:list() or session._identity:all()
+  for _, object in ipairs(session._watched:list()) do expired[#expired + 1] = object end
+  for _, object in ipairs(expired) do instance.expire(object, instance.state(object)) end
+end
+
+-- Undoes everything, here and in savepoints inside.
+function SessionTransaction:_undo()
+  local session = self.session
+  while session._transaction ~= self do
+    local inner = session._transaction
+    inner:_hand_over()
+    inner:_leave()
+  end
+  self:_restore()
+end
+
+--- Rolls back, the objects too.
+function SessionTransaction:rollback()
+  if not self.is_active then errors.raise("InvalidRequestError", "this transaction is over already") end
+  if not self.failed then
+    self:_undo()
+    if self.parent then
+      self._savepoint:rollback()
+    elseif self._conn then
+      self._conn:rollback()
+    end
+  end
+  if self.parent then self:_leave() else self:_end() end
+end
+
+-- A flush failed: rolls back at once, but the session stays in this
+-- transaction until the user has seen it.
+function SessionTransaction:_fail(err)
+  self:_undo()
+  -- the flush's error is the one to see
+  if self.parent then
+    pcall(self._savepoint.rollback, self._savepoint)
+  else
+    pcall(self._conn.rollback, self._conn)
+  end
+  self.failed = err
+end
+
+--- Rolls back unless it is over. Idempotent.
+function SessionTransaction:close()
+  if self.is_active then self:rollback() end
+end
+
+SessionTransaction.__close = SessionTransaction.close -- local tx <close> = session:begin()
+
+return class.seal(SessionTransaction)

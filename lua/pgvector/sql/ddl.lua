@@ -1,0 +1,141 @@
+--- Statements that define: CREATE, DROP, ALTER TABLE … CONSTRAINT, COMMENT.
+-- Each is an executable object; `compiler/ddl.lua` has their SQL.
+-- @module pgvector.sql.ddl
+
+local class = require "pgvector.class"
+local coerce = require "pgvector.sql.coerce"
+local compiler = require "pgvector.sql.compiler"
+local errors = require "pgvector.errors"
+local element = require "pgvector.sql.element"
+local naming = require "pgvector.sql.naming"
+
+compiler.register(require "pgvector.sql.compiler.ddl")
+
+local ddl = {}
+
+local DDLElement = class("DDLElement", element.ClauseElement)
+DDLElement._kind = "ddl"
+class.seal(DDLElement)
+
+-- Defines one kind of statement. `object` is what it is about, the options
+-- become fields.
+local function define(name, options_known)
+  local C = class.seal(class(name, DDLElement))
+  C.__visit_name = name
+  local known = {}
+  for _, option in ipairs(options_known) do known[option] = true end
+  return function(object, options)
+    options = errors.check_options(options, known, name)
+    local self = setmetatable({ object = object }, C)
+    for option in pairs(known) do self[option] = options[option] end
+    return self
+  end
+end
+
+-- A table or a model.
+local function as_table(x, where)
+  local tbl = coerce.try_from(x)
+  if tbl and tbl.__visit_name == "table" then return tbl end
+  errors.raise("ArgumentError", "%s: expected a table or a model, got %s", where, coerce.describe(x))
+end
+
+local create_table = define("create_table", { "if_not_exists", "without" })
+
+--- CREATE TABLE. `without`: a set of foreign keys to leave out.
+function ddl.create_table(tbl, options) return create_table(as_table(tbl, "CreateTable"), options) end
+
+local drop_tables = define("drop_table", { "if_exists", "cascade" })
+
+--- DROP TABLE, of one table or of a sequence of them.
+function ddl.drop_table(tables, options)
+  if coerce.try_from(tables) then tables = { tables } end
+  local list = {}
+  for i, tbl in ipairs(tables) do list[i] = as_table(tbl, "DropTable") end
+  return drop_tables(list, options)
+end
+
+local create_index = define("create_index", { "if_not_exists", "concurrently" })
+local drop_index = define("drop_index", { "if_exists", "concurrently", "cascade" })
+
+-- CONCURRENTLY is the index's own choice unless the statement has one.
+local function with_own_choice(make)
+  return function(index, options)
+    local statement = make(index, options)
+    if statement.concurrently == nil then statement.concurrently = index.concurrently end
+    return statement
+  end
+end
+
+--- CREATE INDEX.
+ddl.create_index = with_own_choice(create_index)
+
+--- DROP INDEX.
+ddl.drop_index = with_own_choice(drop_index)
+
+--- A column as CREATE TABLE has it: a part of statements that add one.
+ddl.column_definition = define("column_definition", {})
+
+--- ALTER TABLE … ADD CONSTRAINT.
+ddl.add_constraint = define("add_constraint", {})
+
+local drop_constraint = define("drop_constraint", { "if_exists", "cascade" })
+
+--- ALTER TABLE … DROP CONSTRAINT.
+function ddl.drop_constraint(constraint, options)
+  if not constraint.name then
+    errors.raise("InvalidRequestError", "%s on table '%s' has no name, so it cannot be dropped",
+      class.describe(constraint), constraint.table and constraint.table.name or "?")
+  end
+  return drop_constraint(constraint, options)
+end
+
+-- Statements about a thing that is only a name.
+local function named(make, what)
+  return function(name, options) return make(naming.check(name, what), options) end
+end
+
+--- CREATE SCHEMA.
+ddl.create_schema = named(define("create_schema", { "if_not_exists" }), "schema name")
+
+--- DROP SCHEMA.
+ddl.drop_schema = named(define("drop_schema", { "if_exists", "cascade" }), "schema name")
+
+--- CREATE EXTENSION.
+ddl.create_extension = named(define("create_extension", { "if_not_exists", "schema", "version" }), "extension name")
+
+--- DROP EXTENSION; never with CASCADE, which would drop the columns of its types.
+ddl.drop_extension = named(define("drop_extension", { "if_exists" }), "extension name")
+
+--- CREATE TYPE … AS ENUM.
+ddl.create_enum = define("create_enum", {})
+
+--- DROP TYPE.
+ddl.drop_enum = define("drop_enum", { "if_exists" })
+
+--- CREATE SEQUENCE.
+ddl.create_sequence = define("create_sequence", { "if_not_exists" })
+
+--- DROP SEQUENCE.
+ddl.drop_sequence = define("drop_sequence", { "if_exists" })
+
+local comment_on = define("comment_on", { "text" })
+
+--- COMMENT ON a table, column, index or constraint. Without `text` it is the
+-- object's own; none at all removes the comment.
+function ddl.comment_on(object, options)
+  local statement = comment_on(object, options)
+  if statement.text == nil then statement.text = object.comment end
+  return statement
+end
+
+ddl.DDLElement = DDLElement
+
+--- What `pg.*` gets.
+ddl.exports = {
+  CreateTable = ddl.create_table, DropTable = ddl.drop_table,
+  CreateIndex = ddl.create_index, DropIndex = ddl.drop_index,
+  AddConstraint = ddl.add_constraint, DropConstraint = ddl.drop_constraint,
+  CreateSchema = ddl.create_schema, DropSchema = ddl.drop_schema,
+}
+
+return ddl
