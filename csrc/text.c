@@ -374,8 +374,10 @@ void pgv_number_range_error(lua_State *L, const char *type, double d) {
   float f = (float)d;
   const char *s;
   size_t n;
-  if (fabsf(f) <= FLT_MAX && f != 0.0f)
-    pgv_range_error(L, type, text, (size_t)pgv_print_float(text, f));
+  if (fabsf(f) <= FLT_MAX && f != 0.0f) {
+    n = (size_t)pgv_print_float(text, f);
+    pgv_range_error(L, type, text, n);
+  }
   lua_pushnumber(L, d);
   s = lua_tolstring(L, -1, &n);
   pgv_range_error(L, type, s, n);

@@ -249,12 +249,6 @@ function Connection:_execute_many(jobs)
   return result
 end
 
--- Statements say so in their class; a model, say, has fields of its own.
-local function is_statement(x)
-  local mt = type(x) == "table" and getmetatable(x)
-  return type(mt) == "table" and rawget(mt, "_kind") ~= nil
-end
-
 local function is_row_list(params)
   return type(params) == "table" and type(params[1]) == "table"
 end
@@ -269,7 +263,7 @@ function Connection:execute(stmt, params)
   self:_check_open()
   if type(stmt) == "string" then
     errors.raise("ArgumentError", "a plain string is not executable: wrap it in pg.text(…), or use exec_sql")
-  elseif not is_statement(stmt) then
+  elseif not compiler.is_executable(stmt) then
     errors.raise("ArgumentError", "execute: expected a statement, got %s", class.describe(stmt))
   end
   if params ~= nil and type(params) ~= "table" then

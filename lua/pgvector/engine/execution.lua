@@ -85,7 +85,7 @@ function Execution:_encoder_for(link, binds)
   if #binds == 0 then return nil end
   local specs, vector_oids = {}, nil
   for i, bind in ipairs(binds) do
-    local spec = bind.type:bind_spec(bind.key)
+    local spec = bind.type:bind_spec(bind.name or bind.key)
     specs[i] = self:_complete_spec(link, spec, bind.type)
     if spec.kind == "unknown" then vector_oids = vector_oids or self.typeinfo:_vector_oids(link) end
   end

@@ -59,15 +59,18 @@ end
 -- @treturn Connection
 function Session:connection() return self:_begun():_connection() end
 
--- Calls `fn(...)`: commit on return, rollback and re-raise on an error.
+-- Calls `fn(...)` and commits; rolls back and re-raises if either fails.
 local function within(transaction, fn, ...)
   local results = compat.pack(pcall(fn, ...))
+  if results[1] and transaction.is_active then
+    local ok, err = pcall(transaction.commit, transaction)
+    if not ok then results[1], results[2] = false, err end
+  end
   if not results[1] then
     -- the first error is the one to see, whatever the rollback meets
     if transaction.is_active then pcall(transaction.rollback, transaction) end
     error(results[2], 0)
   end
-  if transaction.is_active then transaction:commit() end
   return compat.unpack(results, 2, results.n)
 end
 

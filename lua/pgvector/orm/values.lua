@@ -1,6 +1,7 @@
 --- Attribute values: copies of them, and whether one has changed.
 -- @module pgvector.orm.values
 
+local coerce = require "pgvector.sql.coerce"
 local core = require "pgvector.core"
 
 local values = {}
@@ -39,6 +40,7 @@ end
 -- @param new
 -- @treturn boolean
 function values.changed(column, old, new)
+  if coerce.is_expression(new) or coerce.is_query(new) then return true end
   if old == null or new == null or old == values.NOT_LOADED then return old ~= new end
   local family = column.type.family
   -- a sequence or a text may stand for a vector: compare what would be stored

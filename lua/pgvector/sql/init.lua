@@ -4,10 +4,15 @@
 local class = require "pgvector.class"
 local errors = require "pgvector.errors"
 local coerce = require "pgvector.sql.coerce"
+local column = require "pgvector.sql.column"
 local compound = require "pgvector.sql.compound"
+local constraints = require "pgvector.sql.constraints"
+local ddl = require "pgvector.sql.ddl"
 local expressions = require "pgvector.sql.expressions"
 local functions = require "pgvector.sql.functions"
+local index = require "pgvector.sql.index"
 local insert = require "pgvector.sql.insert"
+local schema = require "pgvector.sql.schema"
 local select_ = require "pgvector.sql.select"
 local selectable = require "pgvector.sql.selectable"
 local text = require "pgvector.sql.text"
@@ -23,8 +28,8 @@ local sql = {
 
 for name, fn in pairs(expressions) do sql[name] = fn end
 for name, fn in pairs(compound.functions) do sql[name] = fn end
-for _, part in ipairs{ "column", "constraints", "index", "schema", "ddl" } do
-  for name, fn in pairs(require("pgvector.sql." .. part).exports) do sql[name] = fn end
+for _, part in ipairs{ column, constraints, ddl, index, schema } do
+  for name, fn in pairs(part.exports) do sql[name] = fn end
 end
 
 --- A column by its name alone: `pg.column("total", pg.Integer)`.

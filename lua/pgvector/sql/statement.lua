@@ -82,11 +82,10 @@ function Statement:add_cte(...)
   return copy
 end
 
--- A setting for the time of the statement: set_config(name, value, true). The
--- third field is what to go back to where the server knows no value yet.
-function Statement:_with_setting(name, value, default)
+-- A setting for the time of the statement: set_config(name, value, true).
+function Statement:_with_setting(name, value)
   local copy = self:_copy()
-  copy._settings = statement.appended(self._settings, { { name, value, default } }, 1)
+  copy._settings = statement.appended(self._settings, { { name = name, value = value } }, 1)
   return copy
 end
 

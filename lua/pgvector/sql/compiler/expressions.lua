@@ -149,11 +149,10 @@ end
 
 visit.any, visit.all = quantified "ANY", quantified "ALL"
 
--- What takes a subscript without parentheses.
-local subscripted = { column = true, subscript = true, bind = true }
-
 function visit.subscript(c, node)
-  if subscripted[node.element.__visit_name] then
+  local name = node.element.__visit_name
+  -- what takes a subscript without parentheses
+  if name == "column" or name == "subscript" or name == "bind" and not c.literal_binds then
     c:visit(node.element)
   else
     c:write("(")

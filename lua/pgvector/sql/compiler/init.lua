@@ -24,9 +24,11 @@ function compiler.register(more)
   for name, visitor in pairs(more) do visitors[name] = visitor end
 end
 
-for _, part in ipairs{ "expressions", "functions", "select", "from", "dml" } do
-  compiler.register(require("pgvector.sql.compiler." .. part))
-end
+compiler.register(require "pgvector.sql.compiler.expressions")
+compiler.register(require "pgvector.sql.compiler.functions")
+compiler.register(require "pgvector.sql.compiler.select")
+compiler.register(require "pgvector.sql.compiler.from")
+compiler.register(require "pgvector.sql.compiler.dml")
 
 -- The state of one compilation -----------------------------------------------------
 
@@ -212,7 +214,7 @@ local function run(statement, options)
   }
 end
 
-local plain = {}
+local plain, no_params = {}, {}
 
 --- Compiles a statement or an expression. Without options the result is kept
 -- on the statement, which never changes.
@@ -253,6 +255,46 @@ function compiler.default_values(compiled)
   for i = 1, #binds do
     local value = binds[i].value
     if type(value) == "function" then value = value() end
+    values[i] = value
+  end
+  return values
+end
+
+local function check_superfluous(binds, params)
+  local names, unknown = {}, {}
+  for _, bind in ipairs(binds) do
+    if bind.key ~= nil then names[bind.key] = true end
+  end
+  for name in pairs(params) do
+    if not names[name] then unknown[#unknown + 1] = tostring(name) end
+  end
+  if #unknown == 0 then return end
+  table.sort(unknown)
+  errors.raise("ArgumentError", "the statement has no parameter '%s'%s", unknown[1],
+    errors.did_you_mean(unknown[1], names))
+end
+
+--- The values for one execution: named parameters from `params`, the rest
+-- from the statement.
+-- @tparam table compiled
+-- @tparam[opt] table params by name
+-- @treturn table values in `$n` order, with `n`
+-- @raise StatementError for a missing name, ArgumentError for one too many
+function compiler.values(compiled, params)
+  if not params then params = no_params else check_superfluous(compiled.binds, params) end
+  local binds = compiled.binds
+  local values = { n = #binds }
+  for i = 1, #binds do
+    local bind = binds[i]
+    local value
+    if bind.key ~= nil then value = params[bind.key] end
+    if value == nil then
+      if bind.required then
+        errors.raise("StatementError", "a value is required for the parameter '%s'", bind.key)
+      end
+      value = bind.value
+      if type(value) == "function" then value = value() end
+    end
     values[i] = value
   end
   return values
