@@ -29,6 +29,16 @@ end
 -- be those of attributes.
 local function key_name(i) return "\1key" .. i end
 
+--- `column = $…` for each of some columns, with parameters of the columns' keys.
+-- @treturn table condition
+function persistence.columns_condition(columns)
+  local conditions = {}
+  for i, column in ipairs(columns) do
+    conditions[i] = base.binary(column, operators.eq, parameter(column.key, column.type), types.Boolean)
+  end
+  return base.boolean(operators.and_, conditions, #conditions)
+end
+
 --- The condition that picks one row by parameters.
 function persistence.identity_condition(mapper)
   local conditions = {}

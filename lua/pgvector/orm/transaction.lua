@@ -116,7 +116,7 @@ function SessionTransaction:_restore()
     session._watched:remove(object)
     for key in pairs(state.fetched or {}) do state.values[key] = nil end
     state.fetched, state.identity, state.identity_key = nil, nil, nil
-    state.original, state.snapshots = {}, {}
+    state.original, state.snapshots, state.committed = {}, {}, {}
     state.session, state.status = nil, "transient"
   end
   local expired = self.parent and self.dirty:list() or session._identity:all()
