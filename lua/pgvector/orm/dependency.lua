@@ -68,7 +68,12 @@ function Dependencies:sync(child, state)
       for _, pair in ipairs(link.pairs) do
         local value = null
         if parent then value = parent[pair[2].key] end
-        if state.values[pair[1].key] ~= value then instance.set_column(child, state, pair[1].key, value) end
+        local key = pair[1].key
+        if not state.identity then
+          instance.set_made(state, key, value)
+        elseif state.values[key] ~= value then
+          instance.set_column(child, state, key, value)
+        end
       end
     end
   end

@@ -7,6 +7,9 @@ local Relationship = require "pgvector.orm.related"
 local Session = require "pgvector.orm.session"
 local SessionMaker = require "pgvector.orm.sessionmaker"
 
+require "pgvector.orm.attribute"
+require "pgvector.orm.dependency"
+
 return {
   declarative_base = declarative.declarative_base,
   Session = Session._new,

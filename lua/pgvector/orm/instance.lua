@@ -11,6 +11,7 @@
 -- * `snapshots`: key → copy of a table that was handed out and may have changed,
 -- * `committed`: relationship → the related instances that the database knows,
 -- * `related`: relationship → true if it was set since the last flush,
+-- * `made`: keys of values that the flush which inserted it has set,
 -- * `identity`: values of the primary key in the database, `identity_key` their text.
 --
 -- A state never refers to its instance: instances are held weakly.
@@ -220,6 +221,24 @@ function instance.commit_values(object, state)
     local key = column.key
     if type(state.values[key]) == "table" then instance.touch(object, state, key) end
   end
+end
+
+--- Sets a value that a flush made for an instance to be inserted; `take_back`
+-- removes it if that comes to nothing.
+function instance.set_made(state, key, value)
+  state.values[key] = value
+  if not state.identity then
+    state.made = state.made or {}
+    state.made[key] = true
+  end
+end
+
+--- Makes an instance transient again, as it was before it was added.
+function instance.take_back(state)
+  for key in pairs(state.made or {}) do state.values[key] = nil end
+  state.made, state.identity, state.identity_key = nil, nil, nil
+  state.original, state.snapshots, state.committed = {}, {}, {}
+  state.session, state.status = nil, "transient"
 end
 
 --- Marks an attribute as changed although its value looks the same.

@@ -42,6 +42,19 @@ local function key_of_target(relationship, values)
   return #relationship.pairs == #key and key or nil
 end
 
+--- The related instance of a many-to-one relationship, if the session has it:
+-- no query is made.
+function lazy.peek(relationship, state)
+  if not state.session or not state.identity then return nil end
+  local values = {}
+  for i, pair in ipairs(relationship.pairs) do
+    values[i] = state.values[pair[1].key]
+    if values[i] == nil or values[i] == null then return nil end
+  end
+  local key = key_of_target(relationship, values)
+  return key and state.session._identity:get(relationship.target, relationship.target:_identity(key))
+end
+
 --- The condition between the two sides, with the local columns replaced.
 -- @tparam Relationship relationship
 -- @tparam function near `function(column, i)` gives what stands for a local column

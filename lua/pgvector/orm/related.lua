@@ -101,6 +101,7 @@ local function attach(relationship, object, other)
     if not collection.find(value, other) then value[#value + 1] = other end
   else
     local old = value
+    if old == nil then old = lazy.peek(relationship, state) end
     if instance.state(old) and not rawequal(old, other) and relationship.reverse then
       detach(relationship.reverse, old, object)
     end
@@ -157,6 +158,8 @@ function Relationship:_set(object, state, value)
   if old == nil and state.identity and self.direction == "one_to_many" then
     self:_get(object, state)
     old = state.values[self.key]
+  elseif old == nil then
+    old = lazy.peek(self, state)
   end
   if rawequal(old, value) then return end
   state.values[self.key] = value

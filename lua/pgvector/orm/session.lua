@@ -216,7 +216,9 @@ function Session:delete(object)
   end
   self:_add(object, "delete")
   self._deleted:add(object)
-  for _, other in ipairs(cascaded(state, "delete", object)) do
+  -- a flush meanwhile would delete the parent before its children are marked
+  local others = self:no_autoflush(function() return cascaded(state, "delete", object) end)
+  for _, other in ipairs(others) do
     if instance.state(other).identity then self:delete(other) else self:expunge(other) end
   end
 end
@@ -258,7 +260,6 @@ function Session:_mark_modified(object, state)
 end
 
 function Session:_pin(object) self._watched:add(object) end
-function Session:_unpin(object) self._watched:remove(object) end
 
 -- Holds on to an instance as long as something of it may change unseen: a
 -- table or a list that was handed out.
@@ -345,8 +346,7 @@ end
 -- Pending and marked objects after a rollback.
 function Session:_forget_pending()
   for _, object in ipairs(self._new:list()) do
-    local state = instance.state(object)
-    state.session, state.status = nil, "transient"
+    instance.take_back(instance.state(object))
   end
   self._new:clear()
   self._deleted:clear()
