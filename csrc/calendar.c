@@ -7,9 +7,7 @@
 #include <string.h>
 
 /* floor division by a positive divisor */
-static int64_t floor_div(int64_t a, int64_t b) {
-  return a / b - (a % b < 0);
-}
+static int64_t floor_div(int64_t a, int64_t b) { return a / b - (a % b < 0); }
 
 /*
 ** A year that starts in March ends with the leap day, and 400 of them have
@@ -29,8 +27,7 @@ static void date_of(int64_t days, int64_t *year, int *month, int *day) {
   int64_t d = days + DAYS_FROM_UNIX + 719468;
   int64_t era = floor_div(d, 146097);
   int64_t in_era = d - era * 146097;
-  int64_t y =
-      (in_era - in_era / 1460 + in_era / 36524 - in_era / 146096) / 365;
+  int64_t y = (in_era - in_era / 1460 + in_era / 36524 - in_era / 146096) / 365;
   int in_year = (int)(in_era - (365 * y + y / 4 - y / 100));
   int m = (5 * in_year + 2) / 153; /* from March */
   *day = in_year - (153 * m + 2) / 5 + 1;
@@ -39,8 +36,7 @@ static void date_of(int64_t days, int64_t *year, int *month, int *day) {
 }
 
 int pgv_valid_date(int64_t year, int month, int day) {
-  static const char length[] = {31, 28, 31, 30, 31, 30,
-                                31, 31, 30, 31, 30, 31};
+  static const char length[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
   int leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
   return month >= 1 && month <= 12 && day >= 1 &&
          day <= length[month - 1] + (month == 2 && leap);
@@ -171,8 +167,8 @@ static char *print_ymd(char *p, int64_t days, int *bc) {
   int month, day;
   date_of(days, &year, &month, &day);
   *bc = year <= 0;
-  return p + sprintf(p, "%04lld-%02d-%02d",
-                     (long long)(*bc ? 1 - year : year), month, day);
+  return p + sprintf(p, "%04lld-%02d-%02d", (long long)(*bc ? 1 - year : year),
+                     month, day);
 }
 
 static char *print_bc(char *p, int bc) {

@@ -9,8 +9,7 @@
 #include "codec.h"
 
 /* [-0, +0, e] */
-static void check_size(lua_State *L, size_t n, size_t size,
-                       const char *type) {
+static void check_size(lua_State *L, size_t n, size_t size, const char *type) {
   if (n != size) pgv_malformed(L, type);
 }
 
@@ -88,8 +87,8 @@ void pgv_float8_parse(lua_State *L, const char *p, size_t n) {
 
 /* a decimal text: what decides whether a double keeps it */
 typedef struct figures {
-  int digits;   /* from the first to the last that is not zero */
-  int whole;    /* no point */
+  int digits; /* from the first to the last that is not zero */
+  int whole;  /* no point */
 } figures;
 
 /* [-0, +0, -] */
@@ -119,9 +118,11 @@ static void push_exact(lua_State *L, const char *p, size_t n) {
   double v;
   count_figures(p, n, &f);
   if (!pgv_text_double(L, p, n, &v)) pgv_malformed(L, "numeric");
-  if (n > 0 && p[n - 1] > '9') /* NaN, Infinity */
+  if (p[n - 1] > '9') { /* NaN, Infinity */
     lua_pushnumber(L, v);
-  else if (f.digits > 15 || fabs(v) > 0x1p53 || (v == 0 && f.digits > 0))
+    return;
+  }
+  if (f.digits > 15 || fabs(v) > 0x1p53 || (v == 0 && f.digits > 0))
     lua_pushlstring(L, p, n);
   else if (f.whole)
     pgv_pushint64(L, (int64_t)v);
@@ -148,7 +149,7 @@ typedef struct numeric {
 
 /* [-0, +0, e] */
 static void read_numeric(lua_State *L, const char *p, size_t n, numeric *v) {
-  int i;
+  ptrdiff_t i;
   if (n < 8) pgv_malformed(L, "numeric");
   v->groups = (int)pgv_get16(p);
   v->weight = (int16_t)pgv_get16(p + 2);
@@ -162,7 +163,7 @@ static void read_numeric(lua_State *L, const char *p, size_t n, numeric *v) {
 }
 
 /* [-0, +0, -] group i of four digits, 0 outside */
-static unsigned group(const numeric *v, int i) {
+static unsigned group(const numeric *v, ptrdiff_t i) {
   return i >= 0 && i < v->groups ? pgv_get16(v->digits + 2 * i) : 0;
 }
 
@@ -195,7 +196,8 @@ static void recv_numeric(lua_State *L, const char *p, size_t n,
   case NUMERIC_NAN: push(L, "NaN", 3); return;
   case NUMERIC_PINF: push(L, "Infinity", 8); return;
   case NUMERIC_NINF: push(L, "-Infinity", 9); return;
-  case NUMERIC_POS: case NUMERIC_NEG: break;
+  case NUMERIC_POS:
+  case NUMERIC_NEG: break;
   default: pgv_malformed(L, "numeric");
   }
   room = (v.weight < 0 ? 0 : (size_t)v.weight + 1) * 4 + (size_t)v.scale + 8;

@@ -69,8 +69,7 @@ static void read_table(lua_State *L, int idx, interval *v) {
     const struct unit *u = find_unit(name, n);
     if (u == NULL)
       pgv_dataerror(L, "22007", "interval has no field '%s'", name);
-    if (lua_type(L, -1) != LUA_TNUMBER ||
-        !add_unit(v, u, lua_tonumber(L, -1)))
+    if (lua_type(L, -1) != LUA_TNUMBER || !add_unit(v, u, lua_tonumber(L, -1)))
       pgv_dataerror(L, "22008", "interval field '%s' is out of range", name);
     lua_pop(L, 1);
   }
@@ -91,8 +90,8 @@ static int read_amount(const char **p, const char *end, double *amount) {
 }
 
 /* [-0, +0, -] [sign]hours:minutes[:seconds], the hours being read already */
-static int read_clock(const char **p, const char *end, double hours,
-                      int minus, interval *v) {
+static int read_clock(const char **p, const char *end, double hours, int minus,
+                      interval *v) {
   double minutes, seconds = 0;
   ++*p;
   if (!read_amount(p, end, &minutes) || minutes < 0 || minutes > 59 ||

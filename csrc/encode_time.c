@@ -15,8 +15,7 @@ PGV_NORETURN static void bad_value(lua_State *L, const char *type, int idx) {
   if (lua_type(L, idx) == LUA_TSTRING)
     pgv_dataerror(L, "22007", "invalid input syntax for type %s: \"%.60s\"",
                   type, lua_tostring(L, idx));
-  pgv_dataerror(L, "22007", "expected %s, got %s", type,
-                pgv_describe(L, idx));
+  pgv_dataerror(L, "22007", "expected %s, got %s", type, pgv_describe(L, idx));
 }
 
 PGV_NORETURN static void out_of_range(lua_State *L, const char *type) {
@@ -31,8 +30,8 @@ static int64_t usecs_of(double seconds) {
 /* ---- tables ---- */
 
 /* [-0, +0, e] a field of the table at idx */
-static double get_field(lua_State *L, int idx, const char *name,
-                        double absent, double min, double max) {
+static double get_field(lua_State *L, int idx, const char *name, double absent,
+                        double min, double max) {
   double v = absent;
   lua_getfield(L, idx, name);
   if (!lua_isnil(L, -1)) {
@@ -72,15 +71,13 @@ static int64_t get_table_time(lua_State *L, int idx) {
   int hour = get_int_field(L, idx, "hour", 0, 0, 23);
   int minute = get_int_field(L, idx, "min", 0, 0, 59);
   double second = get_field(L, idx, "sec", 0, 0, 60);
-  return (hour * 60 + minute) * 60 * USECS_PER_SEC +
-         usecs_of(second);
+  return (hour * 60 + minute) * (60 * USECS_PER_SEC) + usecs_of(second);
 }
 
 /* ---- any value ---- */
 
 /* [-0, +0, e] the text at idx taken apart */
-static void get_text(lua_State *L, int idx, const char *type,
-                     pgv_datetime *t) {
+static void get_text(lua_State *L, int idx, const char *type, pgv_datetime *t) {
   size_t n = 0;
   const char *s = "";
   if (lua_type(L, idx) == LUA_TSTRING) s = lua_tolstring(L, idx, &n);
@@ -115,9 +112,7 @@ static int64_t get_epoch(lua_State *L, int idx, const char *type) {
     return v > 0 ? TIME_INFINITY : TIME_MINUS_INFINITY;
   }
   if (fabs(v) > 1e13) out_of_range(L, type);
-  return (int64_t)whole * USECS_PER_SEC +
-         usecs_of(v - whole) -
-         USECS_FROM_UNIX;
+  return (int64_t)whole * USECS_PER_SEC + usecs_of(v - whole) - USECS_FROM_UNIX;
 }
 
 static int64_t get_timestamp(lua_State *L, int idx, const char *type,

@@ -61,8 +61,7 @@ static void default_oids(lua_State *L, pgv_field *f, int oids) {
 
 /* [-0, +0, e] field i (from 0) from the specification on the top; the shape's
 ** table is at `anchor` */
-static void set_field(lua_State *L, pgv_shape *s, int i, int anchor,
-                      int oids) {
+static void set_field(lua_State *L, pgv_shape *s, int i, int anchor, int oids) {
   pgv_field *f = &s->f[i];
   lua_getfield(L, -1, "kind");
   set_kind(L, f);

@@ -61,8 +61,8 @@ end)
 
 describe("parse_conninfo", function()
   it("takes a URL apart", function()
-    assert.are.same({ user = "me", password = "p w", host = "h", port = "1", dbname = "d", sslmode = "require" },
-      core.parse_conninfo("postgresql://me:p%20w@h:1/d?sslmode=require"))
+    local expected = { user = "me", password = "p w", host = "h", port = "1", dbname = "d", sslmode = "require" }
+    assert.are.same(expected, core.parse_conninfo("postgresql://me:p%20w@h:1/d?sslmode=require"))
   end)
 
   it("takes a keyword string apart", function()
@@ -147,7 +147,8 @@ describe("a connection", function()
 
   it("queues notices with their fields", function()
     assert.is_nil(pg:notices())
-    pq.query(pg, "DO $$ BEGIN RAISE NOTICE 'one' USING DETAIL = 'more', ERRCODE = '01234'; RAISE WARNING 'two'; END $$")
+    pq.query(pg, "DO $$ BEGIN RAISE NOTICE 'one' USING DETAIL = 'more', ERRCODE = '01234'; " ..
+      "RAISE WARNING 'two'; END $$")
     local notices = pg:notices()
     assert.are.equal(2, #notices)
     assert.are.equal("one", notices[1].message)
@@ -259,7 +260,8 @@ describe("a closed connection", function()
   for _, call in ipairs({
     { "connect_poll" }, { "socket" }, { "pollfd" }, { "events" }, { "timeout" }, { "parameter", "x" },
     { "server_version" }, { "backend_pid" }, { "is_encrypted" }, { "error_message" }, { "info" },
-    { "set_nonblocking" }, { "notifies" }, { "escape_identifier", "x" }, { "escape_literal", "x" }, { "cancel" },
+    { "set_nonblocking" }, { "notifies" }, { "cancel" },
+    { "escape_identifier", "x" }, { "escape_literal", "x" },
     { "send_query", "x" }, { "send_params", "x" }, { "send_prepare", "x", "x" },
     { "send_describe_prepared", "x" }, { "send_query_prepared", "x" }, { "set_single_row_mode" },
     { "flush" }, { "consume_input" }, { "is_busy" }, { "get_result" },

@@ -95,7 +95,8 @@ describe("a COPY buffer", function()
   end)
 
   it("has no binary format for types that have none", function()
-    local message = message_of(core.copy_buffer, core.encoder({ { kind = "int4" }, { kind = "inet" } }), "binary")
+    local encoder = core.encoder({ { kind = "int4" }, { kind = "inet" } })
+    local message = message_of(core.copy_buffer, encoder, "binary")
     assert.are.equal("column 2 has no binary form: use the text format", message)
   end)
 
@@ -104,7 +105,8 @@ describe("a COPY buffer", function()
     collectgarbage()
     collectgarbage()
     buffer:row(1, "x")
-    assert.are.equal("row 2, column 1 (id): expected integer, got boolean", (message_of(buffer.row, buffer, true, "x")))
+    local message = message_of(buffer.row, buffer, true, "x")
+    assert.are.equal("row 2, column 1 (id): expected integer, got boolean", message)
   end)
 end)
 
@@ -270,6 +272,7 @@ describe("a COPY reader", function()
     local specs, reader = columns(), nil
     specs[2].convert = function() reader:feed("2\ty\n") end
     reader = core.copy_reader(core.decoder(specs), "text")
-    assert.are.equal("row 1, column 2 (name): COPY data is being read", (message_of(reader.feed, reader, "1\tx\n")))
+    local message = message_of(reader.feed, reader, "1\tx\n")
+    assert.are.equal("row 1, column 2 (name): COPY data is being read", message)
   end)
 end)

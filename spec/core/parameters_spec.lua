@@ -22,7 +22,8 @@ describe("parameters", function()
   end)
 
   local function refused(message, specs, values, n)
-    local ok, err = pcall(pg.send_params, pg, "SELECT 1", specs and core.encoder(specs), values, n or #specs, 1)
+    local encoder = specs and core.encoder(specs)
+    local ok, err = pcall(pg.send_params, pg, "SELECT 1", encoder, values, n or #specs, 1)
     assert.is_false(ok)
     assert.are.equal(message, err.message)
     return err
@@ -46,13 +47,15 @@ describe("parameters", function()
   end)
 
   it("of kind unknown do not turn strings into the type text", function()
-    local result = pq.params(pg, "SELECT count(*) FROM pg_class WHERE oid = $1", { { kind = "unknown" } }, { "1259" })
+    local sql = "SELECT count(*) FROM pg_class WHERE oid = $1"
+    local result = pq.params(pg, sql, { { kind = "unknown" } }, { "1259" })
     assert.are.equal(1, pq.value(result, "int8"))
   end)
 
   it("of kind unknown send vectors as what they are", function()
     local unknown = { kind = "unknown" }
-    local result = pq.params(pg, "SELECT pg_typeof($1)::text, pg_typeof($2)::text, pg_typeof($3)::text, pg_typeof($4)::text",
+    local result = pq.params(pg,
+      "SELECT pg_typeof($1)::text, pg_typeof($2)::text, pg_typeof($3)::text, pg_typeof($4)::text",
       { unknown, unknown, unknown, unknown },
       { core.vector({ 1 }), core.halfvec({ 1 }), core.sparsevec({ 1 }), core.bit("1") })
     local text = { kind = "text" }
@@ -120,16 +123,18 @@ describe("parameters", function()
     local big = ("0123456789abcdef"):rep(2 ^ 20)
     local result = pq.params(pg, "SELECT md5($1) = md5($2), octet_length($2)",
       { { kind = "text" }, { kind = "bytea" } }, { big, big })
-    assert.are.same({ true, 2 ^ 24 }, { result:values(core.decoder({ { kind = "bool" }, { kind = "int4" } }), 1) })
+    local decoder = core.decoder({ { kind = "bool" }, { kind = "int4" } })
+    assert.are.same({ true, 2 ^ 24 }, { result:values(decoder, 1) })
   end)
 
   it("may be 65535", function()
-    local specs, values, sum = {}, {}, {}
+    local specs, values, names = {}, {}, {}
     for i = 1, 65535 do
       specs[i], values[i] = { kind = "int4" }, 1
-      sum[i] = "$" .. i
+      names[i] = "$" .. i
     end
-    local result = pq.params(pg, "SELECT count(x) FROM unnest(ARRAY[" .. table.concat(sum, ",") .. "]) x", specs, values)
+    local sql = ("SELECT count(x) FROM unnest(ARRAY[%s]) x"):format(table.concat(names, ","))
+    local result = pq.params(pg, sql, specs, values)
     assert.are.equal(65535, pq.value(result, "int8"))
   end)
 
@@ -158,7 +163,8 @@ describe("parameters", function()
     refused("parameter 1: expected integer, got 1.5", { { kind = "int4" } }, { 1.5 })
     refused("parameter 1: embedded zero byte", { { kind = "unknown" } }, { "a\0b" })
     refused("parameter 1: vector type not found in the database", { { kind = "vector" } }, { { 1 } })
-    refused("parameter 1: vector type not found in the database", { { kind = "unknown" } }, { core.vector({ 1 }) })
+    refused("parameter 1: vector type not found in the database",
+      { { kind = "unknown" } }, { core.vector({ 1 }) })
   end)
 
   it("without a type may not be tables", function()
