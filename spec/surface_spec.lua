@@ -108,7 +108,7 @@ end
 
 -- Classes by name: `names`, `methods` and `parent`.
 local function read_annotations()
-  local classes, by_local, current = {}, {}, nil
+  local classes, current = {}, nil
   for line in io.lines("library/pgvector.lua") do
     local name, parent = line:match("^%-%-%-@class ([%w.]+)%s*:?%s*([%w.]*)")
     if name then
@@ -117,10 +117,8 @@ local function read_annotations()
     end
     local field = line:match("^%-%-%-@field ([%a_][%w_]*)")
     if field then current.names[field] = true end
-    local variable = line:match("^local ([%w_]+) = {}$")
-    if variable then by_local[variable] = current end
-    local owner, method = line:match("^function ([%w_]+)[.:]([%w_]+)%(")
-    if owner then by_local[owner].names[method], by_local[owner].methods[method] = true, true end
+    local method = line:match("^function [%w_]+[.:]([%w_]+)%(") -- of the class above it
+    if method then current.names[method], current.methods[method] = true, true end
   end
   return classes
 end
