@@ -149,6 +149,7 @@ static double distance_from(const job *j, const void *p, int32_t i) {
 static int batch_distances(lua_State *L) {
   job j;
   int32_t i;
+  lua_settop(L, 3);
   prepare(L, &j, "distances");
   j.distance = check_metric(L, 3, j.t);
   lua_createtable(L, j.n, 0);
@@ -211,6 +212,7 @@ static int batch_top_k(lua_State *L) {
   job j;
   candidate *heap;
   int32_t i, k;
+  lua_settop(L, 4);
   prepare(L, &j, "top_k");
   k = check_k(L, j.n, "top_k");
   j.distance = check_metric(L, 4, j.t);

@@ -202,7 +202,7 @@ static void make(lua_State *L, int idx) {
 static int construct(lua_State *L) {
   pgv_buf *b;
   int32_t dim;
-  if (lua_gettop(L) <= 2) {
+  if (lua_isnoneornil(L, 3)) {
     lua_settop(L, 2);
     make(L, 2);
     return 1;

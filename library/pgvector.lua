@@ -586,6 +586,15 @@ function Type:check(value) end
 ---@return string
 function Type:literal(value) end
 
+---How a value is sent: what the core's encoder takes.
+---@param name? string the column's, for messages
+---@return table
+function Type:bind_spec(name) end
+
+---How a value is read: what the core's decoder takes.
+---@return table
+function Type:result_spec() end
+
 --------------------------------------------------------------------------------
 -- Expressions
 

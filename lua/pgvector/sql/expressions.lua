@@ -141,11 +141,19 @@ function expressions.type_coerce(x, type_)
   return expr(x, type_, "type_coerce"):type_coerce(type_)
 end
 
--- What the branches of CASE have in common.
+-- What the branches of CASE have in common: the type of the first that has
+-- one, or that of their numbers.
 local function first_type(list)
+  local constant
   for _, item in ipairs(list) do
-    if coerce.is_expression(item) and item.type ~= NULLTYPE then return item.type end
+    if coerce.is_expression(item) then
+      if item.type ~= NULLTYPE then return item.type end
+    elseif type(item) == "number" then
+      local type_ = types.of_constant(item)
+      if constant == nil or constant == types.Integer or type_ == types.Double then constant = type_ end
+    end
   end
+  return constant
 end
 
 --- `CASE WHEN condition THEN result … ELSE … END`.
