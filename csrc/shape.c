@@ -225,7 +225,10 @@ static int decoder_new(lua_State *L) {
 /* [-0, +1, m] `row 17, column 2 (embedding): ` */
 static void push_place(lua_State *L, const pgv_place *at) {
   int top = lua_gettop(L);
-  if (at->row > 0) lua_pushfstring(L, "row %d", (int)at->row);
+  if (at->row > 0) {
+    lua_pushliteral(L, "row ");
+    lua_pushinteger(L, at->row);
+  }
   if (at->i > 0) {
     const char *name = at->shape->f[at->i - 1].name;
     if (at->row > 0) lua_pushliteral(L, ", ");
