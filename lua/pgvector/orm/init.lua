@@ -16,6 +16,7 @@ local orm = {
   Session = Session._new,
   sessionmaker = SessionMaker._new,
   to_table = require "pgvector.orm.to_table",
+  aliased = require "pgvector.orm.aliased",
   flag_modified = instance.flag_modified,
 }
 
