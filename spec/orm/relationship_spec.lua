@@ -296,6 +296,19 @@ describe("relationships", function()
       assert.error_matches(function() Item{ owner = 5 } end, "expected an instance of model 'owners', got number")
     end)
 
+    it("are merged and expunged with their owner, if told to", function()
+      define({ back_populates = "owner", cascade = "all" })
+      local owner = stored("x")
+      local copy = Owner{ id = 1, name = "copy", items = { Item{ id = 1, title = "y" }, Item{ title = "new" } } }
+      assert.is_true(rawequal(owner, session:merge(copy)))
+      session:commit()
+      assert.equal("1|y\n2|new", query "SELECT id, title FROM items ORDER BY id")
+      assert.equal(2, #owner.items)
+      local item = owner.items[1]
+      session:expunge(owner)
+      assert.is_false(session:contains(item))
+    end)
+
     it("are part of a plain table on request", function()
       define()
       local owner = stored("x")

@@ -5,7 +5,9 @@ local base = require "pgvector.sql.base"
 local compat = require "pgvector.compat"
 local constraints = require "pgvector.sql.constraints"
 local core = require "pgvector.core"
+local joined = require "pgvector.orm.joined"
 local operators = require "pgvector.sql.operators"
+local options = require "pgvector.orm.options"
 local select_ = require "pgvector.sql.select"
 local traverse = require "pgvector.sql.traverse"
 local types = require "pgvector.types"
@@ -83,10 +85,11 @@ function lazy.load(relationship, object, state)
   local values = local_values(relationship, object)
   if not values then return {} end
   local session, target = state.session, relationship.target
-  local key = key_of_target(relationship, values)
+  local node = options.below(state.node, relationship)
+  local key = not node and key_of_target(relationship, values)
   if key then return { session:get(target.model, key) } end
   local conditions = lazy.conditions(relationship, function(column, i) return base.bind(values[i], column.type) end)
-  local stmt = select_.select(target.model):where(compat.unpack(conditions))
+  local stmt = select_.select(joined.entity_over(target, target.table, node)):where(compat.unpack(conditions))
   local ordering = relationship:_ordering()
   if #ordering > 0 then stmt = stmt:order_by(compat.unpack(ordering)) end
   return session:scalars(stmt):all()

@@ -240,6 +240,26 @@ function persistence.take_identity(state)
   state.identity, state.identity_key = identity, mapper:_identity(identity)
 end
 
+--- The changes by which an instance replaces a row altogether: what it does not
+-- give gets its default.
+-- @treturn table sequence of `{ column, key, value }`
+function persistence.replacing_changes(state)
+  local changes = {}
+  for _, column in ipairs(state.mapper.columns) do
+    local value = state.values[column.key]
+    if value == nil and column.default ~= nil then
+      value = default_value(column.default)
+      instance.set_made(state, column.key, value)
+    elseif value == nil then
+      value = column:_has_server_default() and base.DEFAULT or null
+    end
+    if not column.computed and not column.primary_key then
+      changes[#changes + 1] = { column, column.key, value }
+    end
+  end
+  return changes
+end
+
 local function expect_count(verb, mapper, result, count)
   if result.rowcount ~= count then
     errors.raise("StaleDataError", "%s on table '%s' expected to match %d rows, %d were matched", verb, mapper.name,

@@ -11,6 +11,7 @@ local IdentityMap = require "pgvector.orm.identity"
 local instance = require "pgvector.orm.instance"
 local loading = require "pgvector.orm.loading"
 local OrderedSet = require "pgvector.orm.ordered_set"
+local Query = require "pgvector.orm.query"
 local SessionTransaction = require "pgvector.orm.transaction"
 local unit_of_work = require "pgvector.orm.unit_of_work"
 
@@ -232,6 +233,9 @@ function Session:expunge(object)
   if state.identity_key then self._identity:remove(state.mapper, state.identity_key, object) end
   state.session = nil
   state.status = state.identity and "detached" or "transient"
+  for _, other in ipairs(cascaded(state, "expunge", object)) do
+    if instance.state(other).session == self then self:expunge(other) end
+  end
 end
 
 --- Takes all objects out of the session.
@@ -360,8 +364,25 @@ end
 -- @treturn Result
 function Session:execute(stmt, params)
   self:_autoflush()
-  return loading.execute(self, stmt, params)
+  local result = loading.execute(self, stmt, params)
+  if stmt._kind == "update" or stmt._kind == "delete" then self:_expire_rows_of(stmt._table) end
+  return result
 end
+
+-- After a statement that changed rows on its own: what is loaded of its table
+-- may be out of date.
+function Session:_expire_rows_of(from)
+  local tbl = from.element or from
+  for _, object in ipairs(self._identity:all(function(mapper) return mapper.table == tbl end)) do
+    local state = instance.state(object)
+    if next(state.original) == nil then instance.expire(object, state) end
+  end
+end
+
+--- SQLAlchemy's older way to ask: `session:query(Item):filter(…):all()`.
+-- @param ... models and columns
+-- @treturn Query
+function Session:query(...) return Query._new(self, ...) end
 
 --- The first element of every row: of `select(Item)`, the instances.
 -- @treturn ScalarResult
@@ -471,28 +492,49 @@ function Session:expire_all()
   for _, object in ipairs(self._identity:all()) do instance.expire(object, instance.state(object)) end
 end
 
---- Copies an object's values to the session's own instance of that row, which
--- is loaded or made.
--- @tparam table object an instance of any session or none
--- @return the instance in this session
-function Session:merge(object)
-  local given = instance.expect(object, "merge")
-  if given.session == self then return object end
+-- The session's instance for an object's row: loaded, or a new one.
+local function counterpart(self, object, given)
   local mapper, values = given.mapper, {}
-  for i, column in ipairs(mapper.primary_key) do values[i] = given.values[column.key] end
-  local known = #values == #mapper.primary_key
-  for _, value in ipairs(values) do known = known and value ~= null end
-  local target = known and self:get(mapper.model, values) or nil
+  for i, column in ipairs(mapper.primary_key) do
+    values[i] = given.values[column.key]
+    if values[i] == nil or values[i] == null then
+      values = nil
+      break
+    end
+  end
+  local target = values and self:get(mapper.model, values)
   if target == nil then
     target = mapper.model()
     self:add(target)
   end
-  for _, column in ipairs(mapper.columns) do
+  return target
+end
+
+local function merge(self, object, merged)
+  local given = instance.expect(object, "merge")
+  if given.session == self then return object end
+  if merged[object] then return merged[object] end
+  local target = counterpart(self, object, given)
+  merged[object] = target
+  for _, column in ipairs(given.mapper.columns) do
     local value = given.values[column.key]
     if value ~= nil and not column.computed then target[column.key] = value end
   end
+  for _, property in ipairs(given.mapper.properties) do
+    if property._cascade and given.values[property.key] ~= nil then
+      local related = {}
+      for i, other in ipairs(property:_cascade("merge", object, given)) do related[i] = merge(self, other, merged) end
+      if property.cascade.merge then target[property.key] = property.is_list and related or related[1] end
+    end
+  end
   return target
 end
+
+--- Copies an object's values to the session's own instance of that row, which
+-- is loaded or made; what it is related to is merged, too.
+-- @tparam table object an instance of any session or none
+-- @return the instance in this session
+function Session:merge(object) return merge(self, object, {}) end
 
 class.seal(Session)
 
