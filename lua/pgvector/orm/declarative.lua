@@ -2,10 +2,8 @@
 -- @module pgvector.orm.declarative
 
 local class = require "pgvector.class"
-local column = require "pgvector.sql.column"
 local constraints = require "pgvector.sql.constraints"
 local errors = require "pgvector.errors"
-local index = require "pgvector.sql.index"
 local instance = require "pgvector.orm.instance"
 local Mapper = require "pgvector.orm.mapper"
 local schema = require "pgvector.sql.schema"
@@ -99,12 +97,10 @@ local model_mt = { __name = "Model" }
 
 -- `Model.key`: a column, or what a property stands for in expressions.
 function model_mt.__index(model, key)
+  if type(key) == "string" and key:sub(1, 2) == "__" then return nil end
   local mapper = rawget(model, "__mapper")
-  local attribute = mapper.by_key[key]
-  if attribute == nil then
-    if type(key) == "string" and key:sub(1, 2) == "__" then return nil end
-    mapper:_unknown(key)
-  end
+  local attribute = mapper:_attribute(key)
+  if attribute == nil then mapper:_unknown(key) end
   if constraints.is_column(attribute) then return attribute end
   return attribute:_class_value()
 end
@@ -225,6 +221,24 @@ function Base:_model_of(name)
   end
 end
 
+-- The names of all models, for messages.
+function Base:_model_names()
+  local names = {}
+  for i, model in ipairs(self._models) do names[i] = rawget(model, "__name") end
+  return names
+end
+
+-- Configures the relationships whose backref is not in place yet, as far as
+-- their models are defined. True if there were any.
+function Base:_add_backrefs()
+  local any = false
+  for _, model in ipairs(self._models) do
+    for _, property in ipairs(rawget(model, "__mapper").properties) do
+      if property.backref and not property.direction and pcall(property._configure, property) then any = true end
+    end
+  end
+  return any
+end
 class.seal(Base)
 
 --- Defines a model with this abstract model as its first mixin.

@@ -64,6 +64,14 @@ function Mapper:_add_property(key, property)
   property:_attach(self, key)
 end
 
+-- The attribute of a name, or nil. A name may come from a relationship of
+-- another model, whose backref it is.
+function Mapper:_attribute(key)
+  local attribute = self.by_key[key]
+  if attribute == nil and self.registry:_add_backrefs() then attribute = self.by_key[key] end
+  return attribute
+end
+
 -- Raises for a name that is no attribute.
 function Mapper:_unknown(key)
   local known = {}

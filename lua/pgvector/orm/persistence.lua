@@ -12,6 +12,7 @@ local compat = require "pgvector.compat"
 local compiler = require "pgvector.sql.compiler"
 local core = require "pgvector.core"
 local errors = require "pgvector.errors"
+local instance = require "pgvector.orm.instance"
 local insert = require "pgvector.sql.insert".insert
 local operators = require "pgvector.sql.operators"
 local types = require "pgvector.types"
@@ -28,6 +29,16 @@ end
 -- `pk = $…` for every column of the primary key; the parameters' names cannot
 -- be those of attributes.
 local function key_name(i) return "\1key" .. i end
+
+--- `column = $…` for each of some columns, with parameters of the columns' keys.
+-- @treturn table condition
+function persistence.columns_condition(columns)
+  local conditions = {}
+  for i, column in ipairs(columns) do
+    conditions[i] = base.binary(column, operators.eq, parameter(column.key, column.type), types.Boolean)
+  end
+  return base.boolean(operators.and_, conditions, #conditions)
+end
 
 --- The condition that picks one row by parameters.
 function persistence.identity_condition(mapper)
@@ -176,12 +187,6 @@ local function run(conn, jobs)
   return conn:_execute_many(jobs)
 end
 
--- Sets a value that an INSERT made; a rollback takes it back.
-local function set_made(state, key, value)
-  state.values[key] = value
-  if not state.identity then state.fetched[key] = true end
-end
-
 -- Gives every plan that fetches something its row.
 local function take_rows(plans, result)
   local any = false
@@ -189,14 +194,13 @@ local function take_rows(plans, result)
   local rows, at = any and result:all() or {}, 0
   for _, plan in ipairs(plans) do
     local state = plan.state
-    if not state.identity then state.fetched = {} end
     for _, column in ipairs(plan.sent) do
-      if state.values[column.key] == nil then set_made(state, column.key, plan.values[column.key]) end
+      if state.values[column.key] == nil then instance.set_made(state, column.key, plan.values[column.key]) end
     end
     if #plan.returned > 0 then
       at = at + 1
       for i, column in ipairs(plan.returned) do
-        set_made(state, column.key, rows[at][i])
+        instance.set_made(state, column.key, rows[at][i])
       end
     end
   end
@@ -206,7 +210,7 @@ end
 local function fill_with_null(state)
   for _, column in ipairs(state.mapper.columns) do
     if state.values[column.key] == nil and not column:_has_server_default() then
-      set_made(state, column.key, null)
+      instance.set_made(state, column.key, null)
     end
   end
 end

@@ -148,13 +148,24 @@ local function check_other_session(self, state, object, where)
   end
 end
 
+-- The instances that an operation on `object` goes on to.
+local function cascaded(state, what, object)
+  local list = {}
+  for _, property in ipairs(state.mapper.properties) do
+    if property._cascade then
+      for _, other in ipairs(property:_cascade(what, object, state)) do list[#list + 1] = other end
+    end
+  end
+  return list
+end
+
 function Session:_add(object, where)
   local state = instance.expect(object, where)
   check_other_session(self, state, object, where)
   if state.status == "deleted" then
     errors.raise("InvalidRequestError", "%s: %s is deleted", where, tostring(object))
   end
-  self._deleted:remove(object)
+  if where ~= "delete" and where ~= "flush" then self._deleted:remove(object) end
   if state.session == self then return end
   if state.identity then
     local other = self._identity:get(state.mapper, state.identity_key)
@@ -169,11 +180,7 @@ function Session:_add(object, where)
     state.session, state.status = self, "pending"
     self._new:add(object)
   end
-  for _, property in ipairs(state.mapper.properties) do
-    if property._cascade then
-      for _, other in ipairs(property:_cascade("save-update", object, state)) do self:_add(other, where) end
-    end
-  end
+  for _, other in ipairs(cascaded(state, "save-update", object)) do self:_add(other, where) end
 end
 
 --- Puts an object into the session: it is inserted at the next flush.
@@ -209,12 +216,10 @@ function Session:delete(object)
   end
   self:_add(object, "delete")
   self._deleted:add(object)
-  for _, property in ipairs(state.mapper.properties) do
-    if property._cascade then
-      for _, other in ipairs(property:_cascade("delete", object, state)) do
-        if instance.state(other).identity then self:delete(other) else self:expunge(other) end
-      end
-    end
+  -- a flush meanwhile would delete the parent before its children are marked
+  local others = self:no_autoflush(function() return cascaded(state, "delete", object) end)
+  for _, other in ipairs(others) do
+    if instance.state(other).identity then self:delete(other) else self:expunge(other) end
   end
 end
 
@@ -255,21 +260,16 @@ function Session:_mark_modified(object, state)
 end
 
 function Session:_pin(object) self._watched:add(object) end
-function Session:_unpin(object) self._watched:remove(object) end
 
--- The mappers that the session has instances of.
-function Session:_mappers_in_use()
-  local mappers, seen = {}, {}
-  for _, set in ipairs{ self._new:list(), self._watched:list(), self._deleted:list() } do
-    for _, object in ipairs(set) do
-      local mapper = instance.state(object).mapper
-      if not seen[mapper] then
-        seen[mapper] = true
-        mappers[#mappers + 1] = mapper
-      end
-    end
+-- Holds on to an instance as long as something of it may change unseen: a
+-- table or a list that was handed out.
+function Session:_rewatch(object, state)
+  if state.status ~= "persistent" then return end
+  if next(state.snapshots) ~= nil or next(state.original) ~= nil or next(state.committed) ~= nil then
+    self._watched:add(object)
+  else
+    self._watched:remove(object)
   end
-  return mappers
 end
 
 ---- flush ------------------------------------------------------------------------
@@ -317,8 +317,8 @@ end
 function Session:_became_updated(object, state)
   local transaction, mapper = self._transaction, state.mapper
   transaction.dirty:add(object)
-  self._watched:remove(object)
   instance.commit_values(object, state)
+  self:_rewatch(object, state)
   local identity = {}
   for i, column in ipairs(mapper.primary_key) do identity[i] = state.values[column.key] or state.identity[i] end
   local key = mapper:_identity(identity)
@@ -346,8 +346,7 @@ end
 -- Pending and marked objects after a rollback.
 function Session:_forget_pending()
   for _, object in ipairs(self._new:list()) do
-    local state = instance.state(object)
-    state.session, state.status = nil, "transient"
+    instance.take_back(instance.state(object))
   end
   self._new:clear()
   self._deleted:clear()
