@@ -1778,6 +1778,78 @@ function SessionTransaction:rollback() end
 ---Rolls back unless it is over.
 function SessionTransaction:close() end
 
+---@class pgvector.RelationshipOptions
+---@field back_populates? string the other side's name
+---@field backref? string its name, where the target does not define it
+---@field secondary? any the association table
+---@field foreign_keys? any
+---@field remote_side? any
+---@field primaryjoin? any
+---@field uselist? boolean
+---@field order_by? any
+---@field cascade? string "save-update, merge"
+---@field lazy? "select"|"raise"|"noload"
+---@field viewonly? boolean
+---@field passive_deletes? boolean
+
+---A relationship in expressions: `Author.books`.
+---@class pgvector.Relationship
+local Relationship = {}
+
+---Is there a related row like this?
+---@param criterion? pgvector.ColumnElement|table<string, any>
+---@return pgvector.ColumnElement
+function Relationship:any(criterion) end
+
+---The same for one object.
+---@param criterion? pgvector.ColumnElement|table<string, any>
+---@return pgvector.ColumnElement
+function Relationship:has(criterion) end
+
+---Is this object in the list?
+---@param object table
+---@return pgvector.ColumnElement
+function Relationship:contains(object) end
+
+---Is it this object?
+---@param object table|lightuserdata
+---@return pgvector.ColumnElement
+function Relationship:eq(object) end
+
+---Is it not this object?
+---@param object table|lightuserdata
+---@return pgvector.ColumnElement
+function Relationship:ne(object) end
+
+---Is there none?
+---@return pgvector.ColumnElement
+function Relationship:is_null() end
+
+---Is there one?
+---@return pgvector.ColumnElement
+function Relationship:is_not_null() end
+
+---The same relationship to an alias of the target.
+---@param alias any
+---@return pgvector.Relationship
+function Relationship:of_type(alias) end
+
+---A list of related objects.
+---@class pgvector.RelatedList
+---@field [integer] table
+local RelatedList = {}
+
+---Puts an object at the end.
+---@param object table
+function RelatedList:append(object) end
+
+---Takes an object out.
+---@param object table
+function RelatedList:remove(object) end
+
+---Takes all out.
+function RelatedList:clear() end
+
 ---`pg.orm`: models and sessions.
 ---@class pgvector.orm
 local orm = {}
@@ -1797,6 +1869,12 @@ function orm.sessionmaker(options) end
 ---@param options? pgvector.SessionOptions
 ---@return pgvector.Session
 function orm.Session(bind, options) end
+
+---An attribute that holds related objects.
+---@param target string|pgvector.Model|fun(): pgvector.Model
+---@param options? pgvector.RelationshipOptions
+---@return pgvector.Relationship
+function orm.relationship(target, options) end
 
 ---A plain table of an object, without vectors and deferred columns.
 ---@param object table

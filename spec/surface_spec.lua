@@ -77,6 +77,13 @@ local function code_surface(url)
   local t = pg.Table("t", pg.MetaData(), { pg.Column{ "a", pg.Integer } })
   local stmt = pg.select(t)
   local sessions = pg.orm.sessionmaker{ bind = engine }
+  local Parent = base:model("parents", {
+    id = pg.Column{ pg.Integer, primary_key = true }, children = pg.orm.relationship "children",
+  })
+  base:model("children", {
+    id = pg.Column{ pg.Integer, primary_key = true },
+    parent_id = pg.Column{ pg.Integer, pg.ForeignKey "parents.id" },
+  })
 
   local instances = {
     Engine = engine, Result = rows, ScalarResult = rows:scalars(), MappingResult = rows:mappings(),
@@ -85,6 +92,7 @@ local function code_surface(url)
     Delete = pg.delete(t), Text = pg.text "x", From = t:alias "x", Table = t, MetaData = t.metadata,
     Index = pg.Index("i", t.c.a), ForeignKeyConstraint = pg.ForeignKeyConstraint({ "a" }, { "t.a" }),
     DeclarativeBase = base, AbstractModel = base:abstract{}, SessionMaker = sessions,
+    Relationship = Parent.children,
   }
   local surface = {
     Connection = public_names(require "pgvector.engine.connection", "function"),
@@ -97,6 +105,7 @@ local function code_surface(url)
     Sparsevec = value_names(pg.sparsevec{ 1 }), Bit = value_names(pg.bit "1"),
     VectorConstructor = public_names(pg.vector), HalfvecConstructor = public_names(pg.halfvec),
     SparsevecConstructor = public_names(pg.sparsevec), BitConstructor = public_names(pg.bit),
+    RelatedList = public_names(getmetatable(Parent{}.children).__index, "function"),
     orm = public_names(pg.orm), json = public_names(pg.json), pgvector = facade_names(),
   }
   for class, instance in pairs(instances) do surface[class] = public_names(getmetatable(instance), "function") end
