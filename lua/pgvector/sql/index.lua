@@ -211,8 +211,8 @@ local function settle_vector(self)
   end
   if type.family == "unknown" then
     if not given then
-      errors.raise("ArgumentError", "%s: the type of the element is not known: cast it, or give its operator class as ops",
-        self._where)
+      errors.raise("ArgumentError",
+        "%s: the type of the element is not known: cast it, or give its operator class as ops", self._where)
     end
   else
     if given then

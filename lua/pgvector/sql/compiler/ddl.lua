@@ -83,7 +83,9 @@ local function identity(of)
 end
 
 -- What DEFAULT takes without parentheses.
-local bare_default = { ["function"] = true, text = true, bind = true, keyword = true, cast = true, literal_column = true }
+local bare_default = {
+  ["function"] = true, text = true, bind = true, keyword = true, cast = true, literal_column = true,
+}
 
 local function server_default(c, column)
   local value = column.server_default
@@ -99,7 +101,8 @@ end
 -- One column as CREATE TABLE and ADD COLUMN have it.
 local function column_definition(c, column)
   if column._untyped then
-    errors.raise("InvalidRequestError", "column '%s' of table '%s' has no type: what its foreign key refers to is not defined",
+    errors.raise("InvalidRequestError",
+      "column '%s' of table '%s' has no type: what its foreign key refers to is not defined",
       column.name, column.table and column.table.name or "?")
   end
   local parts = { quote(column.name), tostring(column.type) }
