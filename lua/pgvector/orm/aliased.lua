@@ -17,7 +17,8 @@ function aliased_mt.__index(self, key)
 end
 
 function aliased_mt.__tostring(self)
-  return ("alias '%s' of model '%s'"):format(tostring(rawget(self, "__clause").name), rawget(self, "__mapper").name)
+  return ("alias '%s' of model '%s'"):format(tostring(rawget(self, "__clause").name),
+    rawget(self, "__mapper").name)
 end
 
 --- An alias: of a model one that is selected from as a model, of a table or

@@ -65,7 +65,8 @@ local function join_steps(self)
     middle = middle:alias()
   end
   local near, far = conditions(self, middle)
-  return { { from = middle, condition = all_of(near) }, { from = self.far, condition = all_of(far) } }, self.source
+  return { { from = middle, condition = all_of(near) }, { from = self.far, condition = all_of(far) } },
+    self.source
 end
 
 function RelationshipAttribute._new(relationship, source, far)
@@ -114,7 +115,9 @@ local function criterion_of(self, criterion, where)
   if type(criterion) ~= "table" or getmetatable(criterion) ~= nil then return criterion end
   local list = {}
   for key in pairs(criterion) do
-    if not constraints.is_column(self.relationship.target.by_key[key]) then self.relationship.target:_unknown(key) end
+    if not constraints.is_column(self.relationship.target.by_key[key]) then
+      self.relationship.target:_unknown(key)
+    end
   end
   for _, column in ipairs(self.relationship.target.columns) do
     local value = criterion[column.key]

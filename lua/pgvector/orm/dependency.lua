@@ -165,7 +165,9 @@ end
 -- @tparam Connection conn
 function Dependencies:write_associations(conn)
   local tables, rows = rows_by_table(self.removed)
-  for _, tbl in ipairs(tables) do conn:execute(delete_where(tbl, columns_in(tbl, rows[tbl][1])), rows[tbl]) end
+  for _, tbl in ipairs(tables) do
+    conn:execute(delete_where(tbl, columns_in(tbl, rows[tbl][1])), rows[tbl])
+  end
   for _, entry in ipairs(self.cleared) do
     local relationship, object = entry[1], entry[2]
     local columns, row = {}, {}
@@ -271,7 +273,9 @@ function Relationship:_collect_deleted(dependencies, object, state)
   if self.cascade.delete or self.passive_deletes and state.values[self.key] == nil then return end
   self:_get(object, state)
   for _, child in ipairs(as_list(state.values[self.key])) do
-    if not dependencies.session._deleted:has(child) then dependencies:link(child, swapped(self.pairs), nil) end
+    if not dependencies.session._deleted:has(child) then
+      dependencies:link(child, swapped(self.pairs), nil)
+    end
   end
 end
 

@@ -123,7 +123,9 @@ end
 function joined.prepare(stmt, entities)
   local wishes = {}
   for _, entity in ipairs(entities) do
-    if entity.kind == "entity" then wishes_for(wishes, entity, rawget(entity.entity, "__mapper"), entity.node, nil) end
+    if entity.kind == "entity" then
+      wishes_for(wishes, entity, rawget(entity.entity, "__mapper"), entity.node, nil)
+    end
   end
   if #wishes == 0 then return stmt, wishes end
   local subquery

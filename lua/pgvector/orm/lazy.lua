@@ -72,7 +72,9 @@ function lazy.conditions(relationship, near)
     return conditions
   end
   for i, pair in ipairs(relationship.pairs) do conditions[i] = equal(pair[2], near(pair[1], i)) end
-  for _, pair in ipairs(relationship.far_pairs or {}) do conditions[#conditions + 1] = equal(pair[1], pair[2]) end
+  for _, pair in ipairs(relationship.far_pairs or {}) do
+    conditions[#conditions + 1] = equal(pair[1], pair[2])
+  end
   return conditions
 end
 
@@ -88,7 +90,8 @@ function lazy.load(relationship, object, state)
   local node = options.below(state.node, relationship)
   local key = not node and key_of_target(relationship, values)
   if key then return { session:get(target.model, key) } end
-  local conditions = lazy.conditions(relationship, function(column, i) return base.bind(values[i], column.type) end)
+  local conditions = lazy.conditions(relationship,
+    function(column, i) return base.bind(values[i], column.type) end)
   local stmt = select_.select(joined.entity_over(target, target.table, node)):where(compat.unpack(conditions))
   local ordering = relationship:_ordering()
   if #ordering > 0 then stmt = stmt:order_by(compat.unpack(ordering)) end

@@ -23,7 +23,8 @@ local null = core.null
 -- the primary key is.
 local function entity_plan(entity, first)
   local mapper = rawget(entity.entity, "__mapper")
-  local plan = { mapper = mapper, name = mapper.name, node = entity.node, first = first, keys = {}, identity = {} }
+  local plan = { mapper = mapper, name = mapper.name, node = entity.node, first = first, keys = {},
+    identity = {} }
   local position_of = {}
   for i, column in ipairs(entity.columns) do
     plan.keys[i] = column.key
@@ -32,7 +33,8 @@ local function entity_plan(entity, first)
   for i, column in ipairs(mapper.primary_key) do
     plan.identity[i] = position_of[column.key]
     if not plan.identity[i] then
-      errors.raise("InvalidRequestError", "model '%s' cannot be loaded without its key '%s'", mapper.name, column.key)
+      errors.raise("InvalidRequestError", "model '%s' cannot be loaded without its key '%s'", mapper.name,
+        column.key)
     end
   end
   return plan

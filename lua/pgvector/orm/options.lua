@@ -84,7 +84,8 @@ class.seal(Load)
 -- The functions that begin a chain.
 options.exports = {}
 for _, name in ipairs{
-  "joinedload", "selectinload", "raiseload", "noload", "lazyload", "contains_eager", "load_only", "defer", "undefer",
+  "joinedload", "selectinload", "raiseload", "noload", "lazyload", "contains_eager", "load_only", "defer",
+  "undefer",
 } do
   options.exports[name] = function(...) return Load[name](empty, ...) end
 end
@@ -103,7 +104,8 @@ function options.trees(list)
   local trees = {}
   for i, option in ipairs(list or {}) do
     if not class.is(option, Load) then
-      errors.raise("ArgumentError", "options: argument %d: expected a loader option, got %s", i, class.describe(option))
+      errors.raise("ArgumentError", "options: argument %d: expected a loader option, got %s", i,
+        class.describe(option))
     end
     for _, entry in ipairs(option.entries) do
       local first = entry.path[1] or entry.attribute

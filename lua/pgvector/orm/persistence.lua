@@ -164,7 +164,8 @@ local function build_insert(mapper, plan)
 end
 
 local function build_update(mapper, plan)
-  return returning(update.update(mapper.table):where(persistence.identity_condition(mapper)):values(value_map(plan)), plan)
+  local stmt = update.update(mapper.table):where(persistence.identity_condition(mapper))
+  return returning(stmt:values(value_map(plan)), plan)
 end
 
 local function build_delete(mapper)
@@ -195,7 +196,9 @@ local function take_rows(plans, result)
   for _, plan in ipairs(plans) do
     local state = plan.state
     for _, column in ipairs(plan.sent) do
-      if state.values[column.key] == nil then instance.set_made(state, column.key, plan.values[column.key]) end
+      if state.values[column.key] == nil then
+        instance.set_made(state, column.key, plan.values[column.key])
+      end
     end
     if #plan.returned > 0 then
       at = at + 1
@@ -262,8 +265,8 @@ end
 
 local function expect_count(verb, mapper, result, count)
   if result.rowcount ~= count then
-    errors.raise("StaleDataError", "%s on table '%s' expected to match %d rows, %d were matched", verb, mapper.name,
-      count, result.rowcount)
+    errors.raise("StaleDataError", "%s on table '%s' expected to match %d rows, %d were matched", verb,
+      mapper.name, count, result.rowcount)
   end
 end
 
@@ -294,7 +297,9 @@ function persistence.delete(conn, mapper, objects)
   local compiled = mapper._statements.delete or compiler.compile(build_delete(mapper))
   mapper._statements.delete = compiled
   local jobs = {}
-  for i, pair in ipairs(objects) do jobs[i] = job_for(compiled, persistence.identity_params({}, pair[2].identity)) end
+  for i, pair in ipairs(objects) do
+    jobs[i] = job_for(compiled, persistence.identity_params({}, pair[2].identity))
+  end
   run(conn, jobs)
 end
 

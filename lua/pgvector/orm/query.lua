@@ -21,8 +21,8 @@ end
 
 -- These go to the statement and give a new query.
 for _, name in ipairs{
-  "where", "filter", "filter_by", "join", "outerjoin", "select_from", "order_by", "group_by", "having", "limit",
-  "offset", "distinct", "options", "with_for_update", "when",
+  "where", "filter", "filter_by", "join", "outerjoin", "select_from", "order_by", "group_by", "having",
+  "limit", "offset", "distinct", "options", "with_for_update", "when",
 } do
   Query[name] = function(self, ...)
     local copy = {}

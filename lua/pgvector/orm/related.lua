@@ -20,8 +20,8 @@ local null = core.null
 function Relationship:_check_related(object)
   local state = instance.state(object)
   if state and state.mapper == self.target then return end
-  errors.raise("ArgumentError", "%s: expected an instance of model '%s', got %s", self:_describe(), self.target.name,
-    state and tostring(object) or class.describe(object))
+  errors.raise("ArgumentError", "%s: expected an instance of model '%s', got %s", self:_describe(),
+    self.target.name, state and tostring(object) or class.describe(object))
 end
 
 ---- reading ------------------------------------------------------------------------

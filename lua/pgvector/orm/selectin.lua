@@ -133,7 +133,9 @@ function selectin.load(session, mapper, objects, node, execute)
         end
       end
       waiting = peek(relationship, waiting)
-      if #waiting > 0 then load_one(session, relationship, waiting, options.below(node, relationship), execute) end
+      if #waiting > 0 then
+        load_one(session, relationship, waiting, options.below(node, relationship), execute)
+      end
     end
   end
 end

@@ -51,7 +51,8 @@ function Session:_begun()
     transaction = SessionTransaction._begin(self)
   elseif transaction.failed then
     errors.raise("InvalidRequestError", "the session's transaction was rolled back when a flush failed: "
-      .. "call session:rollback() before going on (%s)", tostring(transaction.failed.message or transaction.failed))
+      .. "call session:rollback() before going on (%s)",
+        tostring(transaction.failed.message or transaction.failed))
   end
   return transaction
 end
@@ -192,7 +193,8 @@ function Session:add(object) self:_add(object, "add") end
 -- @tparam table objects sequence of instances
 function Session:add_all(objects)
   if type(objects) ~= "table" or instance.state(objects) then
-    errors.raise("ArgumentError", "add_all: expected a sequence of instances, got %s", class.describe(objects))
+    errors.raise("ArgumentError", "add_all: expected a sequence of instances, got %s",
+      class.describe(objects))
   end
   for _, object in ipairs(objects) do self:_add(object, "add_all") end
 end
@@ -324,7 +326,9 @@ function Session:_became_updated(object, state)
   instance.commit_values(object, state)
   self:_rewatch(object, state)
   local identity = {}
-  for i, column in ipairs(mapper.primary_key) do identity[i] = state.values[column.key] or state.identity[i] end
+  for i, column in ipairs(mapper.primary_key) do
+    identity[i] = state.values[column.key] or state.identity[i]
+  end
   local key = mapper:_identity(identity)
   if key ~= state.identity_key then
     if transaction.moved[object] == nil then transaction.moved[object] = state.identity end
@@ -407,15 +411,15 @@ local function key_values(mapper, key, where)
   for i, column in ipairs(columns) do
     if named then values[i] = key[column.key] else values[i] = key[i] end
     if values[i] == nil or values[i] == null then
-      errors.raise("ArgumentError", "%s: the key of model '%s' has %d columns, '%s' is missing", where, mapper.name,
-        #columns, column.key)
+      errors.raise("ArgumentError", "%s: the key of model '%s' has %d columns, '%s' is missing", where,
+        mapper.name, #columns, column.key)
     end
   end
   local count = 0
   for _ in pairs(key) do count = count + 1 end
   if count ~= #columns then
-    errors.raise("ArgumentError", "%s: the key of model '%s' has %d columns, got %d values", where, mapper.name,
-      #columns, count)
+    errors.raise("ArgumentError", "%s: the key of model '%s' has %d columns, got %d values", where,
+      mapper.name, #columns, count)
   end
   return values
 end
@@ -493,7 +497,7 @@ function Session:expire_all()
 end
 
 -- The session's instance for an object's row: loaded, or a new one.
-local function counterpart(self, object, given)
+local function counterpart(self, given)
   local mapper, values = given.mapper, {}
   for i, column in ipairs(mapper.primary_key) do
     values[i] = given.values[column.key]
@@ -514,7 +518,7 @@ local function merge(self, object, merged)
   local given = instance.expect(object, "merge")
   if given.session == self then return object end
   if merged[object] then return merged[object] end
-  local target = counterpart(self, object, given)
+  local target = counterpart(self, given)
   merged[object] = target
   for _, column in ipairs(given.mapper.columns) do
     local value = given.values[column.key]
@@ -523,7 +527,9 @@ local function merge(self, object, merged)
   for _, property in ipairs(given.mapper.properties) do
     if property._cascade and given.values[property.key] ~= nil then
       local related = {}
-      for i, other in ipairs(property:_cascade("merge", object, given)) do related[i] = merge(self, other, merged) end
+      for i, other in ipairs(property:_cascade("merge", object, given)) do
+        related[i] = merge(self, other, merged)
+      end
       if property.cascade.merge then target[property.key] = property.is_list and related or related[1] end
     end
   end
