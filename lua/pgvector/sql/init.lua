@@ -20,12 +20,6 @@ local update = require "pgvector.sql.update"
 local values = require "pgvector.sql.values"
 local types = require "pgvector.types"
 
--- Tables, columns, constraints, indexes and their statements.
-local definitions = {
-  require "pgvector.sql.column", require "pgvector.sql.constraints", require "pgvector.sql.index",
-  require "pgvector.sql.schema", require "pgvector.sql.ddl",
-}
-
 local sql = {
   select = select_.select, insert = insert.insert, update = update.update, delete = update.delete,
   text = text.text, values = values.values,
@@ -34,11 +28,7 @@ local sql = {
 
 for name, fn in pairs(expressions) do sql[name] = fn end
 for name, fn in pairs(compound.functions) do sql[name] = fn end
-<<<<<<< HEAD
 for _, part in ipairs{ column, constraints, ddl, index, schema } do
-=======
-for _, part in ipairs(definitions) do
->>>>>>> schema
   for name, fn in pairs(part.exports) do sql[name] = fn end
 end
 

@@ -83,14 +83,9 @@ local function identity(of)
 end
 
 -- What DEFAULT takes without parentheses.
-<<<<<<< HEAD
 local bare_default = {
   ["function"] = true, text = true, bind = true, keyword = true, cast = true, literal_column = true,
 }
-=======
-local bare_default = { ["function"] = true, text = true, bind = true, keyword = true, cast = true,
-  literal_column = true }
->>>>>>> schema
 
 local function server_default(c, column)
   local value = column.server_default
