@@ -31,6 +31,13 @@ function measure.time(fn)
   return core.now() - wall, os.clock() - cpu
 end
 
+--- The same, as the median of several batches.
+function measure.batches(count, fn)
+  local walls, cpus = {}, {}
+  for batch = 1, count do walls[batch], cpus[batch] = measure.time(fn) end
+  return measure.median(walls), measure.median(cpus)
+end
+
 --- Runs a program and reads the numbers that it prints.
 function measure.run(command)
   local pipe = assert(io.popen(command))
@@ -46,9 +53,10 @@ end
 -- @tparam function ours returns wall and CPU seconds (`measure.time`)
 -- @tparam string peer command
 -- @tparam[opt] function before called ahead of each of the two
--- @treturn table medians: `ours`, `ours_cpu`, `peer`, `peer_cpu` and `ratio` (ours : peer)
+-- @treturn table medians: `ours`, `peer` and `ratio` (ours : peer) of the wall time; `ours_cpu`,
+--   `peer_cpu` and `ratio_cpu` of the client's CPU time
 function measure.compare(ours, peer, before)
-  local series = { ours = {}, ours_cpu = {}, peer = {}, peer_cpu = {}, ratio = {} }
+  local series = { ours = {}, ours_cpu = {}, peer = {}, peer_cpu = {}, ratio = {}, ratio_cpu = {} }
   local function run(name, fn)
     if before then before() end
     local wall, cpu = fn()
@@ -68,7 +76,9 @@ function measure.compare(ours, peer, before)
       run_peer()
       run_ours()
     end
-    table.insert(series.ratio, series.ours[#series.ours] / series.peer[#series.peer])
+    local last = #series.ours
+    table.insert(series.ratio, series.ours[last] / series.peer[last])
+    table.insert(series.ratio_cpu, series.ours_cpu[last] / series.peer_cpu[last])
   end
   local result = {}
   for name, values in pairs(series) do result[name] = measure.median(values) end

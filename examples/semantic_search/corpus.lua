@@ -71,6 +71,12 @@ end
 
 local readers = { jsonl = read_jsonl, tsv = read_tsv }
 
+local function open(file)
+  local input, message = io.open(file)
+  if not input then fail("%s", message) end
+  return input
+end
+
 --- Reads all texts.
 -- @tparam ?string file a .jsonl or .tsv file; nil: the packages that apt knows
 -- @treturn table sequence of `{ name =, description = }`
@@ -80,8 +86,7 @@ function corpus.read(file)
   if file then
     local reader = readers[file:match("%.(%w+)$")]
     if not reader then fail("%s: expected a .jsonl or a .tsv file", file) end
-    local input, message = io.open(file)
-    if not input then fail("%s", message) end
+    local input = open(file)
     reader(input:lines(), add, file)
     input:close()
     if #texts == 0 then fail("%s: there is no text in it", file) end
@@ -100,6 +105,7 @@ end
 -- @tparam ?string file as for `read`
 -- @treturn string its check sum and size
 function corpus.fingerprint(file)
+  if file then open(file):close() end -- or say why not
   local input = io.popen(file and "cksum < " .. shell_quoted(file) or LIST_PACKAGES .. " | cksum")
   local sum = input:read("*l")
   input:close()

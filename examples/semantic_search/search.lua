@@ -99,8 +99,8 @@ local function copy_words(conn, weights)
 end
 
 -- Replaces what is loaded by the texts of `input`. All of it is one
--- transaction: whoever asks meanwhile finds the old texts, and an interruption
--- leaves them as they are.
+-- transaction: nobody ever sees half of it, and an interruption leaves the old
+-- texts as they are.
 local function load(engine, input, fingerprint)
   local texts, weights = prepare(input)
   engine:begin(function(conn)
@@ -132,9 +132,10 @@ end
 
 -- The question's embedding: its words weigh what they weigh in the texts.
 local function embed(conn, question)
-  local known = pg.select(Word.word, Word.weight):where(Word.word:in_(Embedder.words(question)))
+  local words = Embedder.words(question)
+  local known = pg.select(Word.word, Word.weight):where(Word.word:in_(words))
   local weights = {}
-  for word, weight in conn:execute(known):tuples() do weights[word] = weight end
+  for _, word, weight in conn:execute(known):tuples() do weights[word] = weight end
   return Embedder.new(weights):embed(question)
 end
 
@@ -155,9 +156,13 @@ local function ask(engine, question)
     return conn:execute(nearest):all()
   end)
   print(("\n%s (%.1f ms)"):format(question, (core.now() - started) * 1000))
-  if #answers == 0 then print("  no text has a word of this question") end
+  if #answers == 0 then
+    print("  no text has a word of this question")
+    return
+  end
+  print("  distance  name                       description")
   for _, answer in ipairs(answers) do
-    print(("  %.3f  %-26s %s"):format(answer.distance, first_line(answer.name, 26),
+    print(("  %8.3f  %-26s %s"):format(answer.distance, first_line(answer.name, 26),
       first_line(answer.description, 60)))
   end
 end
@@ -194,8 +199,8 @@ if not ok then
   local message = tostring(err)
   if message:find("interrupted!", 1, true) then
     message = "interrupted; what was loaded before is as it was"
-  elseif pg.is_error(err, "OperationalError") and err.is_disconnect then
-    message = message .. "\nIs a server running there? 'tools/postgres start' starts one for this checkout."
+  elseif pg.is_error(err, "OperationalError") then
+    message = err.message .. "\nPGVECTOR_URL names the database; tools/postgres start starts a server for this checkout"
   end
   io.stderr:write(message, "\n")
   os.exit(1)

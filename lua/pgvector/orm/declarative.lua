@@ -2,10 +2,8 @@
 -- @module pgvector.orm.declarative
 
 local class = require "pgvector.class"
-local column = require "pgvector.sql.column"
 local constraints = require "pgvector.sql.constraints"
 local errors = require "pgvector.errors"
-local index = require "pgvector.sql.index"
 local instance = require "pgvector.orm.instance"
 local Mapper = require "pgvector.orm.mapper"
 local schema = require "pgvector.sql.schema"
@@ -18,7 +16,8 @@ local declarative = {}
 local function check_key(key, where)
   if key == "methods" then
     errors.raise("ArgumentError",
-      "%s: 'methods' is reserved; map the column under another key: methods_ = pg.Column{ \"methods\", … }", where)
+      "%s: 'methods' is reserved; map the column under another key: methods_ = pg.Column{ \"methods\", … }",
+      where)
   elseif key:sub(1, 2) == "__" then
     errors.raise("ArgumentError", "%s: attribute '%s': names that start with '__' are reserved", where, key)
   end
@@ -26,10 +25,12 @@ end
 
 local function refuse_attribute(key, value, where)
   if types.is_type(value) then
-    errors.raise("ArgumentError", "%s: attribute '%s' is a bare type: write pg.Column{ %s }, which keeps the order",
+    errors.raise("ArgumentError",
+      "%s: attribute '%s' is a bare type: write pg.Column{ %s }, which keeps the order",
       where, key, tostring(value))
   elseif type(value) == "function" then
-    errors.raise("ArgumentError", "%s: attribute '%s' is a function: methods go into Model.methods", where, key)
+    errors.raise("ArgumentError", "%s: attribute '%s' is a function: methods go into Model.methods", where,
+      key)
   end
   errors.raise("ArgumentError", "%s: attribute '%s': expected a Column or a relationship, got %s", where, key,
     class.describe(value))
@@ -54,8 +55,8 @@ local function read_body(body, where)
   table.sort(attributes, function(a, b) return a[2]._ticket < b[2]._ticket end)
   for i, item in ipairs(body) do
     if constraints.is_column(item) then
-      errors.raise("ArgumentError", "%s: element %d is a Column; a model's columns need a key: name = pg.Column{…}",
-        where, i)
+      errors.raise("ArgumentError",
+        "%s: element %d is a Column; a model's columns need a key: name = pg.Column{…}", where, i)
     end
     items[i] = item
   end
@@ -99,24 +100,24 @@ local model_mt = { __name = "Model" }
 
 -- `Model.key`: a column, or what a property stands for in expressions.
 function model_mt.__index(model, key)
+  if type(key) == "string" and key:sub(1, 2) == "__" then return nil end
   local mapper = rawget(model, "__mapper")
-  local attribute = mapper.by_key[key]
-  if attribute == nil then
-    if type(key) == "string" and key:sub(1, 2) == "__" then return nil end
-    mapper:_unknown(key)
-  end
+  local attribute = mapper:_attribute(key)
+  if attribute == nil then mapper:_unknown(key) end
   if constraints.is_column(attribute) then return attribute end
   return attribute:_class_value()
 end
 
 function model_mt.__newindex(model, key)
-  errors.raise("InvalidRequestError", "model '%s': '%s' cannot be set; instance methods go into Model.methods",
+  errors.raise("InvalidRequestError",
+    "model '%s': '%s' cannot be set; instance methods go into Model.methods",
     rawget(model, "__name"), tostring(key))
 end
 
 function model_mt.__call(model, values, ...)
   if select("#", ...) > 0 then
-    errors.raise("ArgumentError", "model '%s': an instance is made from one table of values", rawget(model, "__name"))
+    errors.raise("ArgumentError", "model '%s': an instance is made from one table of values",
+      rawget(model, "__name"))
   end
   return instance.new(rawget(model, "__mapper"), values)
 end
@@ -143,9 +144,11 @@ function declarative.declarative_base(options)
       schema = options.schema, naming_convention = options.naming_convention, extensions = options.extensions,
     }
   elseif not class.is(metadata, schema.MetaData) then
-    errors.raise("ArgumentError", "declarative_base: metadata: expected a MetaData, got %s", class.describe(metadata))
+    errors.raise("ArgumentError", "declarative_base: metadata: expected a MetaData, got %s",
+      class.describe(metadata))
   elseif options.schema ~= nil or options.naming_convention ~= nil or options.extensions ~= nil then
-    errors.raise("ArgumentError", "declarative_base: schema, naming_convention and extensions belong to the metadata")
+    errors.raise("ArgumentError",
+      "declarative_base: schema, naming_convention and extensions belong to the metadata")
   end
   return setmetatable({ metadata = metadata, _models = {} }, Base)
 end
@@ -159,15 +162,17 @@ function Base:abstract(body, options)
   options = errors.check_options(options, { mixins = true }, "abstract")
   local attributes, items = read_body(body, "abstract model")
   local mixins = {}
-  for i, mixin in ipairs(options.mixins or {}) do mixins[i] = as_mixin(mixin, "abstract model: mixin " .. i) end
+  for i, mixin in ipairs(options.mixins or {}) do
+    mixins[i] = as_mixin(mixin, "abstract model: mixin " .. i)
+  end
   return setmetatable({
     base = self, attributes = attributes, items = items, methods = {}, mixins = mixins,
   }, Abstract)
 end
 
 local model_options = {
-  schema = true, mixins = true, comment = true, info = true, managed = true, unlogged = true, tablespace = true,
-  with = true, partition_by = true,
+  schema = true, mixins = true, comment = true, info = true, managed = true, unlogged = true,
+  tablespace = true, with = true, partition_by = true,
 }
 
 -- In a model a string names an attribute or a column of it, so both are known
@@ -225,6 +230,26 @@ function Base:_model_of(name)
   end
 end
 
+-- The names of all models, for messages.
+function Base:_model_names()
+  local names = {}
+  for i, model in ipairs(self._models) do names[i] = rawget(model, "__name") end
+  return names
+end
+
+-- Configures the relationships whose backref is not in place yet, as far as
+-- their models are defined. True if there were any.
+function Base:_add_backrefs()
+  local any = false
+  for _, model in ipairs(self._models) do
+    for _, property in ipairs(rawget(model, "__mapper").properties) do
+      if property.backref and not property.direction and pcall(property._configure, property) then
+        any = true
+      end
+    end
+  end
+  return any
+end
 class.seal(Base)
 
 --- Defines a model with this abstract model as its first mixin.

@@ -9,6 +9,9 @@
 -- * `values`: attribute key → value; pg.null for NULL, absent if not loaded,
 -- * `original`: key → the value before the first change since the last flush,
 -- * `snapshots`: key → copy of a table that was handed out and may have changed,
+-- * `committed`: relationship → the related instances that the database knows,
+-- * `related`: relationship → true if it was set since the last flush,
+-- * `made`: keys of values that the flush which inserted it has set,
 -- * `identity`: values of the primary key in the database, `identity_key` their text.
 --
 -- A state never refers to its instance: instances are held weakly.
@@ -53,8 +56,10 @@ end
 -- A value as it is handed out.
 local function given_out(object, state, key, value)
   if value == null then return nil end
-  if type(value) == "table" and state.identity and is_column(state.mapper.by_key[key]) then
-    instance.touch(object, state, key)
+  if type(value) == "table" then
+    local attribute = state.mapper.by_key[key]
+    if not is_column(attribute) then return attribute:_read(object, state, value) end
+    if state.identity then instance.touch(object, state, key) end
   end
   return value
 end
@@ -62,7 +67,7 @@ end
 -- Reads what is not in `values`: methods, properties, columns not loaded yet.
 local function read_missing(object, state, key)
   local mapper = state.mapper
-  local attribute = mapper.by_key[key]
+  local attribute = mapper:_attribute(key)
   if attribute == nil then
     local method = mapper.methods[key]
     if method == nil then mapper:_unknown(key) end
@@ -71,7 +76,8 @@ local function read_missing(object, state, key)
   if not is_column(attribute) then return attribute:_get(object, state) end
   if not state.identity then return nil end
   if not state.session then
-    errors.raise("DetachedInstanceError", "%s is in no session: attribute '%s' cannot be loaded", tostring(object), key)
+    errors.raise("DetachedInstanceError", "%s is in no session: attribute '%s' cannot be loaded",
+      tostring(object), key)
   end
   state.session:_load_attribute(object, state, key)
   return given_out(object, state, key, state.values[key])
@@ -93,7 +99,7 @@ end
 
 local function write(object, state, key, value)
   local mapper = state.mapper
-  local attribute = mapper.by_key[key]
+  local attribute = mapper:_attribute(key)
   if attribute == nil then
     if mapper.methods[key] ~= nil then
       errors.raise("ArgumentError", "model '%s': '%s' is a method", mapper.name, key)
@@ -104,7 +110,9 @@ local function write(object, state, key, value)
   if attribute.computed then
     errors.raise("ArgumentError", "model '%s': '%s' is computed by the server", mapper.name, key)
   end
-  if attribute.validate and value ~= nil and value ~= null then value = attribute.validate(value, key, object) end
+  if attribute.validate and value ~= nil and value ~= null then
+    value = attribute.validate(value, key, object)
+  end
   if value == nil then value = null end
   instance.set_column(object, state, key, value)
 end
@@ -150,7 +158,8 @@ end
 -- @treturn table the instance
 -- @treturn table its state
 function instance.create(mapper, status)
-  local state = { mapper = mapper, status = status, values = {}, original = {}, snapshots = {} }
+  local state = { mapper = mapper, status = status, values = {}, original = {}, snapshots = {},
+                  committed = {}, related = {} }
   return setmetatable({ [STATE] = state }, mapper._instance_mt), state
 end
 
@@ -159,13 +168,14 @@ end
 -- @tparam ?table given values by attribute; pg.null for NULL
 function instance.new(mapper, given)
   if given ~= nil and (type(given) ~= "table" or getmetatable(given)) then
-    errors.raise("ArgumentError", "model '%s': expected a table of values, got %s", mapper.name, class.describe(given))
+    errors.raise("ArgumentError", "model '%s': expected a table of values, got %s", mapper.name,
+      class.describe(given))
   end
   local object, state = instance.create(mapper, "transient")
   -- in the order of the attributes, so that relationships see the same order in every run
   local given_keys = {}
   for key in pairs(given or {}) do
-    if mapper.by_key[key] == nil then mapper:_unknown(key) end
+    if mapper:_attribute(key) == nil then mapper:_unknown(key) end
     given_keys[key] = true
   end
   for _, attribute in ipairs(mapper.attributes) do
@@ -182,13 +192,12 @@ function instance.expire(object, state, keys)
     for _, key in ipairs(keys) do
       if state.mapper.by_key[key] == nil then state.mapper:_unknown(key) end
       state.values[key], state.original[key], state.snapshots[key] = nil, nil, nil
+      state.committed[key], state.related[key] = nil, nil
     end
   else
-    state.values, state.original, state.snapshots = {}, {}, {}
+    state.values, state.original, state.snapshots, state.committed, state.related = {}, {}, {}, {}, {}
   end
-  if state.session and next(state.original) == nil and next(state.snapshots) == nil then
-    state.session:_unpin(object)
-  end
+  if state.session then state.session:_rewatch(object, state) end
 end
 
 --- The columns whose value differs from the database's, with the values.
@@ -216,6 +225,24 @@ function instance.commit_values(object, state)
     local key = column.key
     if type(state.values[key]) == "table" then instance.touch(object, state, key) end
   end
+end
+
+--- Sets a value that a flush made for an instance to be inserted; `take_back`
+-- removes it if that comes to nothing.
+function instance.set_made(state, key, value)
+  state.values[key] = value
+  if not state.identity then
+    state.made = state.made or {}
+    state.made[key] = true
+  end
+end
+
+--- Makes an instance transient again, as it was before it was added.
+function instance.take_back(state)
+  for key in pairs(state.made or {}) do state.values[key] = nil end
+  state.made, state.identity, state.identity_key = nil, nil, nil
+  state.original, state.snapshots, state.committed = {}, {}, {}
+  state.session, state.status = nil, "transient"
 end
 
 --- Marks an attribute as changed although its value looks the same.

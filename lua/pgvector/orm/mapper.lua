@@ -64,6 +64,14 @@ function Mapper:_add_property(key, property)
   property:_attach(self, key)
 end
 
+-- The attribute of a name, or nil. A name may come from a relationship of
+-- another model, whose backref it is.
+function Mapper:_attribute(key)
+  local attribute = self.by_key[key]
+  if attribute == nil and self.registry:_add_backrefs() then attribute = self.by_key[key] end
+  return attribute
+end
+
 -- Raises for a name that is no attribute.
 function Mapper:_unknown(key)
   local known = {}
@@ -93,6 +101,17 @@ function Mapper:_identity(values)
     parts[i] = #text .. ":" .. text
   end
   return table.concat(parts)
+end
+
+-- The identity that attribute values make, or nil if some of it is missing.
+function Mapper:_identity_of(values)
+  local identity = {}
+  for i, column in ipairs(self.primary_key) do
+    local value = values[column.key]
+    if type(value) ~= "number" and type(value) ~= "string" then return nil end
+    identity[i] = value
+  end
+  return self:_identity(identity)
 end
 class.seal(Mapper)
 

@@ -12,6 +12,7 @@ local compat = require "pgvector.compat"
 local compiler = require "pgvector.sql.compiler"
 local core = require "pgvector.core"
 local errors = require "pgvector.errors"
+local instance = require "pgvector.orm.instance"
 local insert = require "pgvector.sql.insert".insert
 local operators = require "pgvector.sql.operators"
 local types = require "pgvector.types"
@@ -28,6 +29,16 @@ end
 -- `pk = $…` for every column of the primary key; the parameters' names cannot
 -- be those of attributes.
 local function key_name(i) return "\1key" .. i end
+
+--- `column = $…` for each of some columns, with parameters of the columns' keys.
+-- @treturn table condition
+function persistence.columns_condition(columns)
+  local conditions = {}
+  for i, column in ipairs(columns) do
+    conditions[i] = base.binary(column, operators.eq, parameter(column.key, column.type), types.Boolean)
+  end
+  return base.boolean(operators.and_, conditions, #conditions)
+end
 
 --- The condition that picks one row by parameters.
 function persistence.identity_condition(mapper)
@@ -153,7 +164,8 @@ local function build_insert(mapper, plan)
 end
 
 local function build_update(mapper, plan)
-  return returning(update.update(mapper.table):where(persistence.identity_condition(mapper)):values(value_map(plan)), plan)
+  local stmt = update.update(mapper.table):where(persistence.identity_condition(mapper))
+  return returning(stmt:values(value_map(plan)), plan)
 end
 
 local function build_delete(mapper)
@@ -176,12 +188,6 @@ local function run(conn, jobs)
   return conn:_execute_many(jobs)
 end
 
--- Sets a value that an INSERT made; a rollback takes it back.
-local function set_made(state, key, value)
-  state.values[key] = value
-  if not state.identity then state.fetched[key] = true end
-end
-
 -- Gives every plan that fetches something its row.
 local function take_rows(plans, result)
   local any = false
@@ -189,14 +195,15 @@ local function take_rows(plans, result)
   local rows, at = any and result:all() or {}, 0
   for _, plan in ipairs(plans) do
     local state = plan.state
-    if not state.identity then state.fetched = {} end
     for _, column in ipairs(plan.sent) do
-      if state.values[column.key] == nil then set_made(state, column.key, plan.values[column.key]) end
+      if state.values[column.key] == nil then
+        instance.set_made(state, column.key, plan.values[column.key])
+      end
     end
     if #plan.returned > 0 then
       at = at + 1
       for i, column in ipairs(plan.returned) do
-        set_made(state, column.key, rows[at][i])
+        instance.set_made(state, column.key, rows[at][i])
       end
     end
   end
@@ -206,7 +213,7 @@ end
 local function fill_with_null(state)
   for _, column in ipairs(state.mapper.columns) do
     if state.values[column.key] == nil and not column:_has_server_default() then
-      set_made(state, column.key, null)
+      instance.set_made(state, column.key, null)
     end
   end
 end
@@ -236,10 +243,30 @@ function persistence.take_identity(state)
   state.identity, state.identity_key = identity, mapper:_identity(identity)
 end
 
+--- The changes by which an instance replaces a row altogether: what it does not
+-- give gets its default.
+-- @treturn table sequence of `{ column, key, value }`
+function persistence.replacing_changes(state)
+  local changes = {}
+  for _, column in ipairs(state.mapper.columns) do
+    local value = state.values[column.key]
+    if value == nil and column.default ~= nil then
+      value = default_value(column.default)
+      instance.set_made(state, column.key, value)
+    elseif value == nil then
+      value = column:_has_server_default() and base.DEFAULT or null
+    end
+    if not column.computed and not column.primary_key then
+      changes[#changes + 1] = { column, column.key, value }
+    end
+  end
+  return changes
+end
+
 local function expect_count(verb, mapper, result, count)
   if result.rowcount ~= count then
-    errors.raise("StaleDataError", "%s on table '%s' expected to match %d rows, %d were matched", verb, mapper.name,
-      count, result.rowcount)
+    errors.raise("StaleDataError", "%s on table '%s' expected to match %d rows, %d were matched", verb,
+      mapper.name, count, result.rowcount)
   end
 end
 
@@ -270,7 +297,9 @@ function persistence.delete(conn, mapper, objects)
   local compiled = mapper._statements.delete or compiler.compile(build_delete(mapper))
   mapper._statements.delete = compiled
   local jobs = {}
-  for i, pair in ipairs(objects) do jobs[i] = job_for(compiled, persistence.identity_params({}, pair[2].identity)) end
+  for i, pair in ipairs(objects) do
+    jobs[i] = job_for(compiled, persistence.identity_params({}, pair[2].identity))
+  end
   run(conn, jobs)
 end
 

@@ -84,7 +84,7 @@ function SessionTransaction:commit()
     local state = instance.state(object)
     state.session, state.status = nil, "detached"
   end
-  for _, object in ipairs(self.new:list()) do instance.state(object).fetched = nil end
+  for _, object in ipairs(self.new:list()) do instance.state(object).made = nil end
   self:_end()
   if session.expire_on_commit then session:expire_all() end
 end
@@ -114,10 +114,7 @@ function SessionTransaction:_restore()
     local state = instance.state(object)
     session._identity:remove(state.mapper, state.identity_key, object)
     session._watched:remove(object)
-    for key in pairs(state.fetched or {}) do state.values[key] = nil end
-    state.fetched, state.identity, state.identity_key = nil, nil, nil
-    state.original, state.snapshots = {}, {}
-    state.session, state.status = nil, "transient"
+    instance.take_back(state)
   end
   local expired = self.parent and self.dirty:list() or session._identity:all()
   for _, object in ipairs(session._watched:list()) do expired[#expired + 1] = object end

@@ -1,0 +1,291 @@
+--- What relationships mean for a flush: which keys are copied from which
+-- instance, and which rows of association tables come and go.
+-- @module pgvector.orm.dependency
+
+local class = require "pgvector.class"
+local collection = require "pgvector.orm.collection"
+local core = require "pgvector.core"
+local instance = require "pgvector.orm.instance"
+local insert = require "pgvector.sql.insert".insert
+local persistence = require "pgvector.orm.persistence"
+local Relationship = require "pgvector.orm.relationship"
+local update = require "pgvector.sql.update"
+
+local null = core.null
+
+---- what one flush has to settle ------------------------------------------------------
+
+local Dependencies = class("Dependencies")
+
+--- Collects what the relationships of a session's instances ask for.
+-- @tparam Session session
+function Dependencies._new(session)
+  return setmetatable({
+    session = session,
+    links = {},                      -- instance → first key column → { pairs, parent }
+    orphans = {},                    -- sequence of { instance, key column }
+    added = {}, removed = {},        -- association rows: sequences of { relationship, near, far }
+    cleared = {},                    -- sequence of { relationship, instance }
+    collected = {},                  -- sequence of instances whose relationships were looked at
+  }, Dependencies)
+end
+
+--- `child`'s key columns are to be those of `parent`; nil: to be NULL, unless
+-- another parent claims it.
+-- @tparam table pairs_ sequence of `{ child column, parent column }`
+function Dependencies:link(child, pairs_, parent)
+  local state = instance.state(child)
+  if state.session ~= self.session then return end
+  local of_child = self.links[child] or {}
+  self.links[child] = of_child
+  local column = pairs_[1][1]
+  if parent or not of_child[column] then of_child[column] = { pairs = pairs_, parent = parent } end
+  if state.identity then self.session._watched:add(child) end
+end
+
+--- The instances that must be stored before `child`.
+-- @treturn table sequence
+function Dependencies:parents(child)
+  local parents = {}
+  -- by column: the order must not depend on the hash
+  for _, column in ipairs(instance.state(child).mapper.columns) do
+    local link = self.links[child] and self.links[child][column]
+    if link and link.parent then parents[#parents + 1] = link.parent end
+  end
+  return parents
+end
+
+--- Copies keys into an instance.
+-- @treturn boolean false if a parent is not stored yet
+function Dependencies:sync(child, state)
+  local complete = true
+  for _, column in ipairs(state.mapper.columns) do
+    local link = self.links[child] and self.links[child][column]
+    local parent = link and link.parent
+    if parent and not instance.state(parent).identity then
+      complete = false
+    elseif link then
+      for _, pair in ipairs(link.pairs) do
+        local value = null
+        if parent then value = parent[pair[2].key] end
+        local key = pair[1].key
+        if not state.identity then
+          instance.set_made(state, key, value)
+        elseif state.values[key] ~= value then
+          instance.set_column(child, state, key, value)
+        end
+      end
+    end
+  end
+  return complete
+end
+
+-- Deletes children that nobody claims any more.
+function Dependencies:_delete_orphans()
+  for _, orphan in ipairs(self.orphans) do
+    local child, column = orphan[1], orphan[2]
+    if not self.links[child][column].parent then
+      if instance.state(child).identity then self.session:delete(child) else self.session:expunge(child) end
+    end
+  end
+  self.orphans = {}
+end
+
+--- Looks at every instance that may have changed, and at those that a cascade
+-- brings meanwhile.
+function Dependencies:collect()
+  local session, seen = self.session, {}
+  local function visit(set, method)
+    local any = false
+    for _, object in ipairs(set:list()) do
+      local state = instance.state(object)
+      local once = method .. tostring(state)
+      if not seen[once] and (method == "_collect_deleted" or not session._deleted:has(object)) then
+        seen[once], any = true, true
+        self.collected[#self.collected + 1] = object
+        for _, property in ipairs(state.mapper.properties) do
+          if property[method] then property[method](property, self, object, state) end
+        end
+      end
+    end
+    return any
+  end
+  repeat
+    local new, watched = visit(session._new, "_collect"), visit(session._watched, "_collect")
+    self:_delete_orphans()
+    local deleted = visit(session._deleted, "_collect_deleted")
+  until not (new or watched or deleted)
+end
+
+---- association tables -----------------------------------------------------------------
+
+-- The row that relates two instances, by the columns of the association table.
+local function association_row(relationship, near, far)
+  local row = {}
+  for _, pair in ipairs(relationship.pairs) do row[pair[2].key] = near[pair[1].key] end
+  for _, pair in ipairs(relationship.far_pairs) do row[pair[1].key] = far[pair[2].key] end
+  return row
+end
+
+-- Rows by table, each once: both sides of a relationship report it.
+local function rows_by_table(entries)
+  local tables, rows, seen = {}, {}, {}
+  for _, entry in ipairs(entries) do
+    local tbl = entry[1].secondary_table
+    local row = association_row(entry[1], entry[2], entry[3])
+    local parts = { tbl.key }
+    for _, column in ipairs(tbl:_columns()) do parts[#parts + 1] = tostring(row[column.key]) end
+    local key = table.concat(parts, "\0")
+    if not seen[key] then
+      seen[key] = true
+      if not rows[tbl] then
+        rows[tbl] = {}
+        tables[#tables + 1] = tbl
+      end
+      table.insert(rows[tbl], row)
+    end
+  end
+  return tables, rows
+end
+
+-- DELETE of rows by some of their columns.
+local function delete_where(tbl, columns)
+  return update.delete(tbl):where(persistence.columns_condition(columns))
+end
+
+local function columns_in(tbl, row)
+  local columns = {}
+  for _, column in ipairs(tbl:_columns()) do
+    if row[column.key] ~= nil then columns[#columns + 1] = column end
+  end
+  return columns
+end
+
+--- Writes the rows of association tables.
+-- @tparam Connection conn
+function Dependencies:write_associations(conn)
+  local tables, rows = rows_by_table(self.removed)
+  for _, tbl in ipairs(tables) do
+    conn:execute(delete_where(tbl, columns_in(tbl, rows[tbl][1])), rows[tbl])
+  end
+  for _, entry in ipairs(self.cleared) do
+    local relationship, object = entry[1], entry[2]
+    local columns, row = {}, {}
+    for i, pair in ipairs(relationship.pairs) do
+      columns[i], row[pair[2].key] = pair[2], object[pair[1].key]
+    end
+    conn:execute(delete_where(relationship.secondary_table, columns), row)
+  end
+  tables, rows = rows_by_table(self.added)
+  for _, tbl in ipairs(tables) do conn:execute(insert(tbl), rows[tbl]) end
+end
+
+--- Takes what is loaded as what the database knows.
+function Dependencies:settle()
+  for _, object in ipairs(self.collected) do
+    local state = instance.state(object)
+    for _, property in ipairs(state.mapper.properties) do
+      if property._settle then property:_settle(state) end
+    end
+    if state.session then state.session:_rewatch(object, state) end
+  end
+end
+class.seal(Dependencies)
+
+---- what each relationship asks for ------------------------------------------------------
+
+local function swapped(pairs_)
+  local list = {}
+  for i, pair in ipairs(pairs_) do list[i] = { pair[2], pair[1] } end
+  return list
+end
+
+-- A loaded value as a sequence.
+local function as_list(value)
+  if value == nil or value == null then return {} end
+  return instance.state(value) and { value } or value
+end
+
+local function collect_parent(self, dependencies, object, state)
+  local value = state.values[self.key]
+  if value == nil or not (state.related[self.key] or not state.identity) then return end
+  if value ~= null then
+    if self.cascade["save-update"] then dependencies.session:_add(value, "flush") end
+    dependencies:link(object, self.pairs, value)
+  elseif state.related[self.key] then
+    dependencies:link(object, self.pairs, nil)
+  end
+end
+
+-- Calls `on_added(other)` and `on_removed(other)` for what differs from the
+-- database; brings what is new into the session.
+local function each_difference(self, dependencies, object, state, on_added, on_removed)
+  if state.values[self.key] == nil then return end
+  local current, known = as_list(state.values[self.key]), state.committed[self.key] or {}
+  for _, other in ipairs(current) do
+    if not collection.find(known, other) then
+      self:_check_related(other)
+      self:_linked(object, other)
+      on_added(other)
+    end
+  end
+  for _, other in ipairs(known) do
+    if not collection.find(current, other) and instance.state(other).session == dependencies.session then
+      on_removed(other)
+    end
+  end
+end
+
+-- For an instance that stays.
+function Relationship:_collect(dependencies, object, state)
+  self:_configure()
+  if self.viewonly then return end
+  if self.direction == "many_to_one" then return collect_parent(self, dependencies, object, state) end
+  if self.direction == "one_to_many" then
+    local child_pairs = swapped(self.pairs)
+    each_difference(self, dependencies, object, state, function(child)
+      dependencies:link(child, child_pairs, object)
+    end, function(child)
+      if dependencies.session._deleted:has(child) then return end
+      dependencies:link(child, child_pairs, nil)
+      if self.cascade["delete-orphan"] then
+        dependencies.orphans[#dependencies.orphans + 1] = { child, child_pairs[1][1] }
+      end
+    end)
+    return
+  end
+  each_difference(self, dependencies, object, state, function(other)
+    dependencies.added[#dependencies.added + 1] = { self, object, other }
+  end, function(other)
+    dependencies.removed[#dependencies.removed + 1] = { self, object, other }
+  end)
+end
+
+-- For an instance that is to be deleted: children lose their key, association
+-- rows go, unless the database sees to it.
+function Relationship:_collect_deleted(dependencies, object, state)
+  self:_configure()
+  if self.viewonly or self.direction == "many_to_one" then return end
+  if self.direction == "many_to_many" then
+    if not self.passive_deletes then dependencies.cleared[#dependencies.cleared + 1] = { self, object } end
+    return
+  end
+  if self.cascade.delete or self.passive_deletes and state.values[self.key] == nil then return end
+  self:_get(object, state)
+  for _, child in ipairs(as_list(state.values[self.key])) do
+    if not dependencies.session._deleted:has(child) then
+      dependencies:link(child, swapped(self.pairs), nil)
+    end
+  end
+end
+
+function Relationship:_settle(state)
+  state.related[self.key] = nil
+  local value = state.values[self.key]
+  if value == nil then return end
+  local known = {}
+  for i, other in ipairs(as_list(value)) do known[i] = other end
+  state.committed[self.key] = known
+end
+
+return Dependencies

@@ -1,0 +1,101 @@
+--- Loads what one instance is related to.
+-- @module pgvector.orm.lazy
+
+local base = require "pgvector.sql.base"
+local compat = require "pgvector.compat"
+local constraints = require "pgvector.sql.constraints"
+local core = require "pgvector.core"
+local joined = require "pgvector.orm.joined"
+local operators = require "pgvector.sql.operators"
+local options = require "pgvector.orm.options"
+local select_ = require "pgvector.sql.select"
+local traverse = require "pgvector.sql.traverse"
+local types = require "pgvector.types"
+
+local lazy = {}
+
+local null = core.null
+
+local function equal(left, right) return base.binary(left, operators.eq, right, types.Boolean) end
+
+-- The values of the local columns, or nil if one of them is NULL: then
+-- nothing can be related.
+local function local_values(relationship, object)
+  local values = {}
+  for i, pair in ipairs(relationship.pairs) do
+    local value = object[pair[1].key]
+    if value == nil or value == null then return nil end
+    values[i] = value
+  end
+  return values
+end
+
+-- Do the pairs lead to the target's primary key, all of it? Then its values in
+-- the key's order.
+local function key_of_target(relationship, values)
+  if relationship.condition or relationship.direction ~= "many_to_one" then return nil end
+  local key = {}
+  for i, column in ipairs(relationship.target.primary_key) do
+    for j, pair in ipairs(relationship.pairs) do
+      if rawequal(pair[2], column) then key[i] = values[j] end
+    end
+    if key[i] == nil then return nil end
+  end
+  return #relationship.pairs == #key and key or nil
+end
+
+--- The related instance of a many-to-one relationship, if the session has it:
+-- no query is made.
+function lazy.peek(relationship, state)
+  if not state.session or not state.identity then return nil end
+  local values = {}
+  for i, pair in ipairs(relationship.pairs) do
+    values[i] = state.values[pair[1].key]
+    if values[i] == nil or values[i] == null then return nil end
+  end
+  local key = key_of_target(relationship, values)
+  return key and state.session._identity:get(relationship.target, relationship.target:_identity(key))
+end
+
+--- The condition between the two sides, with the local columns replaced.
+-- @tparam Relationship relationship
+-- @tparam function near `function(column, i)` gives what stands for a local column
+-- @treturn table sequence of conditions
+function lazy.conditions(relationship, near)
+  local conditions = {}
+  if relationship.condition then
+    local position = {}
+    for i, pair in ipairs(relationship.pairs) do position[pair[1]] = i end
+    conditions[1] = traverse.replace(relationship.condition, function(node)
+      if constraints.is_column(node) and position[node] then return near(node, position[node]) end
+    end)
+    return conditions
+  end
+  for i, pair in ipairs(relationship.pairs) do conditions[i] = equal(pair[2], near(pair[1], i)) end
+  for _, pair in ipairs(relationship.far_pairs or {}) do
+    conditions[#conditions + 1] = equal(pair[1], pair[2])
+  end
+  return conditions
+end
+
+--- Loads the related instances.
+-- @tparam Relationship relationship configured
+-- @param object
+-- @tparam table state of an instance in a session
+-- @treturn table sequence
+function lazy.load(relationship, object, state)
+  local values = local_values(relationship, object)
+  if not values then return {} end
+  local session, target = state.session, relationship.target
+  local node = options.below(state.node, relationship)
+  local key = not node and key_of_target(relationship, values)
+  if key then return { session:get(target.model, key) } end
+  local conditions = lazy.conditions(relationship,
+    function(column, i) return base.bind(values[i], column.type) end)
+  local stmt = select_.select(joined.entity_over(target, target.table, node)):where(compat.unpack(conditions))
+  local ordering = relationship:_ordering()
+  if #ordering > 0 then stmt = stmt:order_by(compat.unpack(ordering)) end
+  return session:scalars(stmt):all()
+end
+
+return lazy

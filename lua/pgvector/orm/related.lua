@@ -1,0 +1,193 @@
+--- Values of relationships: reading, setting, and keeping both sides in step.
+--
+-- A related instance or list lies in `state.values` like a column's value;
+-- `state.committed[key]` is the sequence of related instances that the
+-- database knows, absent as long as nothing is loaded.
+-- @module pgvector.orm.related
+
+local class = require "pgvector.class"
+local collection = require "pgvector.orm.collection"
+local core = require "pgvector.core"
+local errors = require "pgvector.errors"
+local instance = require "pgvector.orm.instance"
+local lazy = require "pgvector.orm.lazy"
+local options = require "pgvector.orm.options"
+local Relationship = require "pgvector.orm.relationship"
+
+local null = core.null
+
+--- Raises unless `object` is an instance of the target.
+function Relationship:_check_related(object)
+  local state = instance.state(object)
+  if state and state.mapper == self.target then return end
+  errors.raise("ArgumentError", "%s: expected an instance of model '%s', got %s", self:_describe(),
+    self.target.name, state and tostring(object) or class.describe(object))
+end
+
+---- reading ------------------------------------------------------------------------
+
+-- Puts what was loaded into an instance.
+-- @tparam table related sequence; for a scalar relationship at most one
+function Relationship:_store(object, state, related)
+  local known = {}
+  for i, other in ipairs(related) do known[i] = other end
+  state.committed[self.key] = known
+  state.related[self.key] = nil
+  if self.is_list then
+    state.values[self.key] = collection.new(object, self, related)
+  else
+    if #related > 1 then
+      errors.raise("MultipleResultsFound", "%s: several rows for one value", self:_describe())
+    end
+    state.values[self.key] = related[1] or null
+  end
+end
+
+-- `object.key` when nothing is loaded.
+function Relationship:_get(object, state)
+  self:_configure()
+  if state.values[self.key] == nil then
+    local loads = state.identity ~= nil and state.status ~= "deleted"
+    local strategy = options.strategy(state.node, self)
+    if loads and strategy == "raise" then
+      errors.raise("InvalidRequestError", "%s: lazy loading is not allowed here (raise)", self:_describe())
+    elseif loads and not state.session then
+      errors.raise("DetachedInstanceError", "%s is in no session: %s cannot be loaded", tostring(object),
+        self:_describe())
+    end
+    self:_store(object, state, loads and strategy ~= "noload" and lazy.load(self, object, state) or {})
+  end
+  return self:_read(object, state, state.values[self.key])
+end
+
+-- A loaded value as it is handed out: a list may be changed by whoever has it,
+-- so the session keeps its owner.
+function Relationship:_read(object, state, value)
+  if value == null then return nil end
+  if self.is_list and state.session then state.session:_pin(object) end
+  return value
+end
+
+---- both sides -----------------------------------------------------------------------
+
+local function mark(object, state)
+  if state.session then state.session:_mark_modified(object, state) end
+end
+
+-- Takes `other` out of what is loaded of `object`, without further effects.
+local function detach(relationship, object, other)
+  local state = instance.state(object)
+  local value = state.values[relationship.key]
+  if value == nil then return end
+  if relationship.is_list then
+    local position = collection.find(value, other)
+    if position then table.remove(value, position) end
+  elseif rawequal(value, other) then
+    state.values[relationship.key] = null
+    state.related[relationship.key] = true
+  end
+  mark(object, state)
+end
+
+-- Puts `other` into `object`, if its side is loaded or can have no rows yet.
+local function attach(relationship, object, other)
+  local state = instance.state(object)
+  relationship:_configure()
+  local value = state.values[relationship.key]
+  if relationship.is_list then
+    if value == nil then
+      if state.identity then return end
+      relationship:_store(object, state, {})
+      value = state.values[relationship.key]
+    end
+    if not collection.find(value, other) then value[#value + 1] = other end
+  else
+    local old = value
+    if old == nil then old = lazy.peek(relationship, state) end
+    if instance.state(old) and not rawequal(old, other) and relationship.reverse then
+      detach(relationship.reverse, old, object)
+    end
+    state.values[relationship.key] = other
+    state.related[relationship.key] = true
+  end
+  mark(object, state)
+end
+
+-- What follows from `other` being related to `object`.
+function Relationship:_linked(object, other)
+  local state = instance.state(object)
+  if self.reverse then attach(self.reverse, other, object) end
+  mark(object, state)
+  if state.session and self.cascade["save-update"] then state.session:_add(other, "add") end
+end
+
+-- What follows from `other` being related to `object` no more.
+function Relationship:_unlinked(object, other)
+  if self.reverse then detach(self.reverse, other, object) end
+  mark(object, instance.state(object))
+end
+
+---- setting ----------------------------------------------------------------------------
+
+local function set_list(self, object, state, value)
+  if type(value) ~= "table" or instance.state(value) then
+    errors.raise("ArgumentError", "%s: expected a sequence of instances, got %s", self:_describe(),
+      class.describe(value))
+  end
+  for _, other in ipairs(value) do self:_check_related(other) end
+  local before, items = {}, {}
+  local old = state.identity and self:_get(object, state) or state.values[self.key] or {}
+  for i, other in ipairs(old) do before[i] = other end
+  for i, other in ipairs(value) do items[i] = other end
+  state.values[self.key] = collection.new(object, self, items)
+  state.committed[self.key] = state.committed[self.key] or {}
+  for _, other in ipairs(before) do
+    if not collection.find(items, other) then self:_unlinked(object, other) end
+  end
+  for _, other in ipairs(items) do
+    if not collection.find(before, other) then self:_linked(object, other) end
+  end
+end
+
+-- `object.key = value`
+function Relationship:_set(object, state, value)
+  self:_configure()
+  if self.viewonly then errors.raise("InvalidRequestError", "%s is viewonly", self:_describe()) end
+  if self.is_list then return set_list(self, object, state, value) end
+  if value ~= nil and value ~= null then self:_check_related(value) else value = null end
+  local old = state.values[self.key]
+  -- the one that is replaced on the far side must be known to lose its key
+  if old == nil and state.identity and self.direction == "one_to_many" then
+    self:_get(object, state)
+    old = state.values[self.key]
+  elseif old == nil then
+    old = lazy.peek(self, state)
+  end
+  if rawequal(old, value) then return end
+  state.values[self.key] = value
+  state.related[self.key] = true
+  if instance.state(old) then self:_unlinked(object, old) end
+  if value ~= null then self:_linked(object, value) else mark(object, state) end
+end
+
+---- cascades -----------------------------------------------------------------------------
+
+-- The instances that `what` goes on to: what is loaded; for "delete" what is
+-- in the database, too, unless the database deletes by itself.
+-- @treturn table sequence
+function Relationship:_cascade(what, object, state)
+  self:_configure()
+  if not self.cascade[what] then return {} end
+  local value = state.values[self.key]
+  if value == nil and what == "delete" and not self.passive_deletes and state.identity then
+    self:_get(object, state)
+    value = state.values[self.key]
+  end
+  if value == nil or value == null then return {} end
+  if instance.state(value) then return { value } end
+  local list = {}
+  for i, other in ipairs(value) do list[i] = other end
+  return list
+end
+
+return Relationship
