@@ -149,6 +149,7 @@ static double distance_from(const job *j, const void *p, int32_t i) {
 static int batch_distances(lua_State *L) {
   job j;
   int32_t i;
+  lua_settop(L, 3);
   prepare(L, &j, "distances");
   j.distance = check_metric(L, 3, j.t);
   lua_createtable(L, j.n, 0);
@@ -211,6 +212,7 @@ static int batch_top_k(lua_State *L) {
   job j;
   candidate *heap;
   int32_t i, k;
+  lua_settop(L, 4);
   prepare(L, &j, "top_k");
   k = check_k(L, j.n, "top_k");
   j.distance = check_metric(L, 4, j.t);
@@ -281,19 +283,21 @@ typedef struct item {
 } item;
 
 /*
-** The best of those not taken. For every metric, similarity is a constant
-** minus distance; the constant makes no difference here. A distance of NaN
-** makes an item the last choice.
+** The best of those not taken; the first one is the nearest. For every metric,
+** similarity is a constant minus distance; the constant makes no difference
+** here. A distance of NaN makes an item the last choice.
 */
 static int32_t best(const item *items, int32_t n, double lambda, int first) {
   double best_score = -INFINITY;
   int32_t i, result = -1;
+  if (first) lambda = 1.0;
   for (i = 0; i < n; i++) {
     double score = 0.0;
     if (items[i].taken) continue;
-    if (first || lambda > 0.0) score -= (first ? 1.0 : lambda) * items[i].from_query;
-    if (!first && lambda < 1.0) score += (1.0 - lambda) * items[i].from_taken;
-    if (result < 0 || score > best_score || (isnan(best_score) && !isnan(score))) {
+    if (lambda > 0.0) score -= lambda * items[i].from_query;
+    if (lambda < 1.0) score += (1.0 - lambda) * items[i].from_taken;
+    if (result < 0 || score > best_score ||
+        (isnan(best_score) && !isnan(score))) {
       best_score = score;
       result = i;
     }

@@ -41,6 +41,7 @@ char *pgv_buf_room(lua_State *L, pgv_buf *b, size_t more) {
 }
 
 void pgv_buf_add(lua_State *L, pgv_buf *b, const void *src, size_t n) {
+  if (n == 0) return; /* there may be no memory yet */
   memcpy(pgv_buf_room(L, b, n), src, n);
   b->n += n;
 }

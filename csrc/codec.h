@@ -8,8 +8,7 @@
 
 #include "pq.h"
 
-#define PGV_WRITER(name) \
-  void name(lua_State *L, int idx, int dim, pgv_buf *b)
+#define PGV_WRITER(name) void name(lua_State *L, int idx, int dim, pgv_buf *b)
 #define PGV_READER(name) void name(lua_State *L, const char *p, size_t n)
 
 /* encode_number.c */

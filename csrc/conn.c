@@ -242,34 +242,34 @@ static int conn_cancel(lua_State *L) {
 }
 
 static const luaL_Reg conn_methods[] = {
-  {"socket", conn_socket},
-  {"status", conn_status},
-  {"transaction_status", conn_transaction_status},
-  {"pipeline_status", conn_pipeline_status},
-  {"parameter", conn_parameter},
-  {"server_version", conn_server_version},
-  {"backend_pid", conn_backend_pid},
-  {"is_encrypted", conn_is_encrypted},
-  {"error_message", conn_error_message},
-  {"info", conn_info},
-  {"set_nonblocking", conn_set_nonblocking},
-  {"pollfd", conn_socket},
-  {"events", conn_events},
-  {"timeout", conn_timeout},
-  {"notices", conn_notices},
-  {"notifies", conn_notifies},
-  {"escape_identifier", conn_escape_identifier},
-  {"escape_literal", conn_escape_literal},
-  {"cancel", conn_cancel},
-  {"finish", conn_finish},
-  {NULL, NULL}
+    {"socket", conn_socket},
+    {"status", conn_status},
+    {"transaction_status", conn_transaction_status},
+    {"pipeline_status", conn_pipeline_status},
+    {"parameter", conn_parameter},
+    {"server_version", conn_server_version},
+    {"backend_pid", conn_backend_pid},
+    {"is_encrypted", conn_is_encrypted},
+    {"error_message", conn_error_message},
+    {"info", conn_info},
+    {"set_nonblocking", conn_set_nonblocking},
+    {"pollfd", conn_socket},
+    {"events", conn_events},
+    {"timeout", conn_timeout},
+    {"notices", conn_notices},
+    {"notifies", conn_notifies},
+    {"escape_identifier", conn_escape_identifier},
+    {"escape_literal", conn_escape_literal},
+    {"cancel", conn_cancel},
+    {"finish", conn_finish},
+    {NULL, NULL},
 };
 
 static const luaL_Reg conn_meta[] = {
-  {"__gc", conn_gc},
-  {"__close", conn_finish},
-  {"__tostring", conn_tostring},
-  {NULL, NULL}
+    {"__gc", conn_gc},
+    {"__close", conn_finish},
+    {"__tostring", conn_tostring},
+    {NULL, NULL},
 };
 
 void pgv_open_conn(lua_State *L) {

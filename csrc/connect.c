@@ -11,10 +11,14 @@
 
 #define CONNINFO "pgvector.conninfo"
 
+typedef struct conninfo {
+  PQconninfoOption *options;
+} conninfo;
+
 static int conninfo_gc(lua_State *L) {
-  PQconninfoOption **o = (PQconninfoOption **)lua_touserdata(L, 1);
-  PQconninfoFree(*o);
-  *o = NULL;
+  conninfo *box = (conninfo *)lua_touserdata(L, 1);
+  PQconninfoFree(box->options);
+  box->options = NULL;
   return 0;
 }
 
@@ -24,23 +28,22 @@ static int parse_conninfo(lua_State *L) {
   const char *text = pgv_check_cstring(L, 1);
   char *message = NULL;
   const PQconninfoOption *o;
-  PQconninfoOption **box =
-      (PQconninfoOption **)lua_newuserdatauv(L, sizeof *box, 0);
-  *box = NULL;
+  conninfo *box = (conninfo *)lua_newuserdatauv(L, sizeof *box, 0);
+  box->options = NULL;
   if (luaL_newmetatable(L, CONNINFO)) {
     lua_pushcfunction(L, conninfo_gc);
     lua_setfield(L, -2, "__gc");
   }
   lua_setmetatable(L, -2);
-  *box = PQconninfoParse(text, &message);
-  if (*box == NULL) {
+  box->options = PQconninfoParse(text, &message);
+  if (box->options == NULL) {
     char copy[256];
     snprintf(copy, sizeof copy, "%s", message ? message : "out of memory");
     PQfreemem(message);
     return pgv_fail(L, copy);
   }
   lua_newtable(L);
-  for (o = *box; o->keyword != NULL; o++) {
+  for (o = box->options; o->keyword != NULL; o++) {
     if (o->val == NULL) continue;
     lua_pushstring(L, o->val);
     lua_setfield(L, -2, o->keyword);
@@ -103,8 +106,10 @@ static int collect_keywords(lua_State *L) {
   lua_pushnil(L);
   while (lua_next(L, 1)) {
     if (lua_type(L, -2) != LUA_TSTRING || lua_type(L, -1) != LUA_TSTRING)
-      pgv_argerror(L, "connection keywords and their values are strings, "
-                   "got %s = %s", luaL_typename(L, -2), luaL_typename(L, -1));
+      pgv_argerror(L,
+                   "connection keywords and their values are strings, "
+                   "got %s = %s",
+                   luaL_typename(L, -2), luaL_typename(L, -1));
     pgv_check_cstring(L, -2);
     pgv_check_cstring(L, -1);
     lua_rawseti(L, -3, 2 * n + 2);
@@ -169,8 +174,8 @@ static int conn_connect_poll(lua_State *L) {
 }
 
 const luaL_Reg pgv_connect_methods[] = {
-  {"connect_poll", conn_connect_poll},
-  {NULL, NULL}
+    {"connect_poll", conn_connect_poll},
+    {NULL, NULL},
 };
 
 void pgv_open_connect(lua_State *L) {

@@ -259,20 +259,14 @@ static int copy_trailer(lua_State *L) {
 }
 
 static const luaL_Reg copy_methods[] = {
-  {"row", copy_row},
-  {"row_table", copy_row_table},
-  {"rows", copy_rows},
-  {"header", copy_header},
-  {"trailer", copy_trailer},
-  {NULL, NULL}
+    {"row", copy_row},       {"row_table", copy_row_table}, {"rows", copy_rows},
+    {"header", copy_header}, {"trailer", copy_trailer},     {NULL, NULL},
 };
 
 static const luaL_Reg copy_meta[] = {
-  {"__gc", copy_gc},
-  {"__close", copy_gc},
-  {"__len", copy_len},
-  {"__tostring", copy_tostring},
-  {NULL, NULL}
+    {"__gc", copy_gc},   {"__close", copy_gc},
+    {"__len", copy_len}, {"__tostring", copy_tostring},
+    {NULL, NULL},
 };
 
 /* ---- the conversation ---- */
@@ -283,8 +277,7 @@ static int conn_put_copy(lua_State *L) {
   pgv_conn *c = pgv_check_conn(L, 1);
   copy_buffer *buffer = check_buffer(L, 2);
   int status = 1;
-  if (buffer->whole > 0x7fffffff)
-    pgv_argerror(L, "COPY buffer is too long");
+  if (buffer->whole > 0x7fffffff) pgv_argerror(L, "COPY buffer is too long");
   if (buffer->whole > 0)
     status = PQputCopyData(c->pg, buffer->b.p, (int)buffer->whole);
   if (status < 0) return pgv_conn_fail(L, c);
@@ -297,8 +290,7 @@ static int conn_put_copy(lua_State *L) {
 /* conn:put_copy_end([message]): with a message the server refuses the rows */
 static int conn_put_copy_end(lua_State *L) {
   pgv_conn *c = pgv_check_conn(L, 1);
-  const char *message =
-      lua_isnoneornil(L, 2) ? NULL : pgv_check_cstring(L, 2);
+  const char *message = lua_isnoneornil(L, 2) ? NULL : pgv_check_cstring(L, 2);
   int status = PQputCopyEnd(c->pg, message);
   if (status < 0) return pgv_conn_fail(L, c);
   c->events = "rw";
@@ -326,10 +318,10 @@ static int conn_get_copy(lua_State *L) {
 }
 
 const luaL_Reg pgv_copy_methods[] = {
-  {"put_copy", conn_put_copy},
-  {"put_copy_end", conn_put_copy_end},
-  {"get_copy", conn_get_copy},
-  {NULL, NULL}
+    {"put_copy", conn_put_copy},
+    {"put_copy_end", conn_put_copy_end},
+    {"get_copy", conn_get_copy},
+    {NULL, NULL},
 };
 
 void pgv_open_copy(lua_State *L) {

@@ -14,8 +14,8 @@ typedef struct cell {
 } cell;
 
 typedef struct reader {
-  pgv_buf rest;    /* what is not a whole row yet */
-  pgv_buf plain;   /* the row under way without escapes */
+  pgv_buf rest;  /* what is not a whole row yet */
+  pgv_buf plain; /* the row under way without escapes */
   const pgv_shape *shape;
   int rows;
   char text, begun, ended, busy;
@@ -38,7 +38,7 @@ static int get_cell(const void *from, int row, int col, const char **p,
   return r->cells[col].n;
 }
 
-static void malformed(lua_State *L) {
+PGV_NORETURN static void malformed(lua_State *L) {
   pgv_dataerror(L, "22P04", "malformed COPY data");
 }
 
@@ -70,8 +70,7 @@ static int take_tuple(lua_State *L, job *j) {
     return 0;
   }
   if (n != j->r->shape->n)
-    pgv_dataerror(L, "22P04", "expected %d columns, got %d", j->r->shape->n,
-                  n);
+    pgv_dataerror(L, "22P04", "expected %d columns, got %d", j->r->shape->n, n);
   for (i = 0; i < n; i++) {
     int32_t length;
     if (j->end - p < 4) return 0;

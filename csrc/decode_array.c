@@ -14,9 +14,7 @@ typedef struct input {
   int ndim, size[MAX_DIMS];
 } input;
 
-PGV_NORETURN static void malformed(lua_State *L) {
-  pgv_malformed(L, "array");
-}
+PGV_NORETURN static void malformed(lua_State *L) { pgv_malformed(L, "array"); }
 
 static void push_null(lua_State *L) { lua_pushlightuserdata(L, NULL); }
 
@@ -57,11 +55,11 @@ static void recv_level(lua_State *L, input *in, int depth) {
   }
 }
 
-void pgv_array_recv(lua_State *L, const char *p, size_t n,
-                    const pgv_kind *k) {
+void pgv_array_recv(lua_State *L, const char *p, size_t n, const pgv_kind *k) {
   input in;
   int64_t items = 1;
   int i;
+  memset(&in, 0, sizeof in);
   in.p = p;
   in.end = p + n;
   in.kind = k;
@@ -156,8 +154,7 @@ static void parse_level(lua_State *L, input *in, int depth) {
   in->p++;
 }
 
-void pgv_array_parse(lua_State *L, const char *p, size_t n,
-                     const pgv_kind *k) {
+void pgv_array_parse(lua_State *L, const char *p, size_t n, const pgv_kind *k) {
   input in;
   memset(&in, 0, sizeof in);
   in.end = p + n;
@@ -165,8 +162,7 @@ void pgv_array_parse(lua_State *L, const char *p, size_t n,
   luaL_checkstack(L, 2 * MAX_DIMS + 10, "array");
   if (n > 0 && p[0] == '[') { /* bounds that do not start at 1: [0:2]={…} */
     const char *body = (const char *)memchr(p, '=', n);
-    if (body == NULL) malformed(L);
-    p = body + 1;
+    p = body != NULL ? body + 1 : in.end;
   }
   if (p == in.end || *p != '{') malformed(L);
   in.p = p + 1;

@@ -39,8 +39,7 @@ int pgv_table_size(lua_State *L, int idx) {
   size_t border = lua_rawlen(L, idx);
   lua_pushliteral(L, "n");
   lua_rawget(L, idx);
-  n = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1)
-                                     : (lua_Number)border;
+  n = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : (lua_Number)border;
   lua_pop(L, 1);
   return !(n > 0) ? 0 : n > INT_MAX ? INT_MAX : (int)n;
 }
@@ -82,8 +81,12 @@ void pgv_escape_tail(lua_State *L, pgv_buf *b, size_t start,
   from = b->p + b->n;
   b->n += extra;
   while (to > from) { /* from the end, until nothing is left to move */
-    char c = *--from, second = escape(c);
-    *--to = second ? second : c;
-    if (second) *--to = '\\';
+    char second = escape(*--from);
+    if (second) {
+      *--to = second;
+      *--to = '\\';
+    } else {
+      *--to = *from;
+    }
   }
 }

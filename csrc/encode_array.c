@@ -39,13 +39,11 @@ static void measure(lua_State *L, array *a, int idx) {
   do {
     int n;
     if (a->ndim == MAX_DIMS)
-      pgv_dataerror(L, "54000", "an array has at most %d dimensions",
-                    MAX_DIMS);
+      pgv_dataerror(L, "54000", "an array has at most %d dimensions", MAX_DIMS);
     n = pgv_table_size(L, lua_gettop(L));
     a->size[a->ndim++] = n;
     if (n == 0) { /* an empty array has no dimensions */
-      if (a->ndim > 1)
-        pgv_dataerror(L, "22P02", "empty array inside an array");
+      if (a->ndim > 1) pgv_dataerror(L, "22P02", "empty array inside an array");
       a->ndim = 0;
       break;
     }
@@ -67,7 +65,8 @@ static void send_element(lua_State *L, array *a, int idx) {
 }
 
 static char quote(char c) {
-  return c == '"' || c == '\\' ? c : (char)0;
+  if (c == '"' || c == '\\') return c;
+  return 0;
 }
 
 static void print_element(lua_State *L, array *a, int idx) {
@@ -91,12 +90,16 @@ static void walk(lua_State *L, array *a, int idx, int depth, int text) {
     if (text && i > 1) pgv_buf_add(L, a->b, ",", 1);
     lua_rawgeti(L, idx, i);
     if (lua_isnil(L, top))
-      pgv_dataerror(L, "22004", "element %d: expected a value or null, "
-                    "got nil", i);
+      pgv_dataerror(L, "22004",
+                    "element %d: expected a value or null, "
+                    "got nil",
+                    i);
     if (is_level(L, a->f->kind, top) == leaf ||
         (!leaf && pgv_table_size(L, top) != a->size[depth + 1]))
-      pgv_dataerror(L, "22P02", "element %d: the levels of an array must "
-                    "have the same length", i);
+      pgv_dataerror(L, "22P02",
+                    "element %d: the levels of an array must "
+                    "have the same length",
+                    i);
     if (!leaf)
       walk(L, a, top, depth + 1, text);
     else if (text)
@@ -125,13 +128,12 @@ static void array_init(lua_State *L, array *a, int idx, const pgv_field *f,
 
 void pgv_array_send(lua_State *L, int idx, const pgv_field *f, pgv_buf *b) {
   array a;
-  size_t head = b->n;
-  int i;
+  size_t head = b->n, i;
   array_init(L, &a, idx, f, b);
   pgv_check_extension(L, f->kind, f->elem_oid);
   pgv_buf_room(L, b, 12 + 8 * MAX_DIMS);
   b->n += 12 + 8 * (size_t)a.ndim;
-  for (i = 0; i < a.ndim; i++) {
+  for (i = 0; i < (size_t)a.ndim; i++) {
     pgv_put32(b->p + head + 12 + 8 * i, (uint32_t)a.size[i]);
     pgv_put32(b->p + head + 16 + 8 * i, 1); /* the first index */
   }

@@ -11,8 +11,9 @@
 
 /* ---- integers ---- */
 
-PGV_NORETURN static void out_of_range(lua_State *L, int idx,
-                                      const char *type) {
+#define TWO_63 9223372036854775808.0
+
+PGV_NORETURN static void out_of_range(lua_State *L, int idx, const char *type) {
   const char *value = lua_type(L, idx) == LUA_TSTRING ? lua_tostring(L, idx)
                                                       : pgv_describe(L, idx);
   pgv_dataerror(L, "22003", "value %s is out of range for type %s", value,
@@ -31,7 +32,7 @@ static int64_t get_int(lua_State *L, int idx, int64_t min, int64_t max,
     } else {
       lua_Number x = lua_tonumber(L, idx);
       if (x == floor(x) && x - x == 0) {
-        ok = x >= -0x1p63 && x < 0x1p63 ? 1 : -1;
+        ok = x >= -TWO_63 && x < TWO_63 ? 1 : -1;
         if (ok > 0) v = (int64_t)x;
       }
     }
@@ -41,8 +42,7 @@ static int64_t get_int(lua_State *L, int idx, int64_t min, int64_t max,
     ok = pgv_text_int64(s, n, &v);
   }
   if (ok == 0)
-    pgv_dataerror(L, "22P02", "expected integer, got %s",
-                  pgv_describe(L, idx));
+    pgv_dataerror(L, "22P02", "expected integer, got %s", pgv_describe(L, idx));
   if (ok < 0 || v < min || v > max) out_of_range(L, idx, type);
   return v;
 }
@@ -176,7 +176,7 @@ void pgv_number_print(lua_State *L, int idx, pgv_buf *b) {
 ** them; `point` digits stand before the decimal point */
 typedef struct decimal {
   const char *s;
-  size_t n;          /* characters of s */
+  size_t n; /* characters of s */
   long digits, point;
   int negative;
 } decimal;
@@ -293,8 +293,7 @@ void pgv_numeric_send(lua_State *L, int idx, int dim, pgv_buf *b) {
     if (!read_decimal(s, n, &d))
       pgv_dataerror(L, "22P02", "expected number, got %s",
                     pgv_describe(L, idx));
-    if (d.point > NUMERIC_MAX_POINT ||
-        d.digits - d.point > NUMERIC_MAX_SCALE)
+    if (d.point > NUMERIC_MAX_POINT || d.digits - d.point > NUMERIC_MAX_SCALE)
       pgv_dataerror(L, "22003", "value is out of range for type numeric");
     send_decimal(L, &d, b);
   }

@@ -128,8 +128,8 @@ static int parse_uuid(const char *s, size_t n, char out[16]) {
 void pgv_uuid_send(lua_State *L, int idx, int dim, pgv_buf *b) {
   char bytes[16];
   size_t n;
-  const char *s = lua_type(L, idx) == LUA_TSTRING ? lua_tolstring(L, idx, &n)
-                                                  : NULL;
+  const char *s =
+      lua_type(L, idx) == LUA_TSTRING ? lua_tolstring(L, idx, &n) : NULL;
   (void)dim;
   if (s == NULL || !parse_uuid(s, n, bytes)) expected(L, "UUID", idx);
   pgv_buf_add(L, b, bytes, sizeof bytes);
@@ -196,13 +196,11 @@ void pgv_unknown_print(lua_State *L, int idx, int dim, pgv_buf *b) {
     }
     expected(L, "value", idx);
   case LUA_TTABLE:
-    pgv_argerror(L, "a table needs a type: wrap it in "
-                    "pg.literal(value, type)");
+    pgv_argerror(L,
+                 "a table needs a type: wrap it in "
+                 "pg.literal(value, type)");
   case LUA_TSTRING:
-  case LUA_TNUMBER:
-    pgv_text_send(L, idx, 0, b);
-    break;
-  default:
-    expected(L, "value", idx);
+  case LUA_TNUMBER: pgv_text_send(L, idx, 0, b); break;
+  default: expected(L, "value", idx);
   }
 }

@@ -1,6 +1,6 @@
 /*
-** Dates and times on their way to the server: ISO 8601 text, seconds since
-** 1970, or a table as os.date("!*t") makes it. Without a zone a time is in
+** Dates and times on their way to the server: ISO 8601 text, seconds (since
+** 1970 or midnight), or a table as os.date("!*t") makes it. Without a zone a time is in
 ** UTC. As a parameter text goes as it is, and the server reads it.
 */
 #include <math.h>
@@ -15,8 +15,7 @@ PGV_NORETURN static void bad_value(lua_State *L, const char *type, int idx) {
   if (lua_type(L, idx) == LUA_TSTRING)
     pgv_dataerror(L, "22007", "invalid input syntax for type %s: \"%.60s\"",
                   type, lua_tostring(L, idx));
-  pgv_dataerror(L, "22007", "expected %s, got %s", type,
-                pgv_describe(L, idx));
+  pgv_dataerror(L, "22007", "expected %s, got %s", type, pgv_describe(L, idx));
 }
 
 PGV_NORETURN static void out_of_range(lua_State *L, const char *type) {
@@ -31,8 +30,8 @@ static int64_t usecs_of(double seconds) {
 /* ---- tables ---- */
 
 /* [-0, +0, e] a field of the table at idx */
-static double get_field(lua_State *L, int idx, const char *name,
-                        double absent, double min, double max) {
+static double get_field(lua_State *L, int idx, const char *name, double absent,
+                        double min, double max) {
   double v = absent;
   lua_getfield(L, idx, name);
   if (!lua_isnil(L, -1)) {
@@ -72,35 +71,28 @@ static int64_t get_table_time(lua_State *L, int idx) {
   int hour = get_int_field(L, idx, "hour", 0, 0, 23);
   int minute = get_int_field(L, idx, "min", 0, 0, 59);
   double second = get_field(L, idx, "sec", 0, 0, 60);
-  return (hour * 60 + minute) * 60 * USECS_PER_SEC +
-         usecs_of(second);
+  return (hour * 60 + minute) * (60 * USECS_PER_SEC) + usecs_of(second);
 }
 
 /* ---- any value ---- */
 
 /* [-0, +0, e] the text at idx taken apart */
-static void get_text(lua_State *L, int idx, const char *type,
-                     pgv_datetime *t) {
+static void get_text(lua_State *L, int idx, const char *type, pgv_datetime *t) {
   size_t n = 0;
   const char *s = "";
   if (lua_type(L, idx) == LUA_TSTRING) s = lua_tolstring(L, idx, &n);
   if (!pgv_read_datetime(s, n, t)) bad_value(L, type, idx);
 }
 
-static int64_t get_date(lua_State *L, int idx) {
-  pgv_datetime t;
-  if (lua_istable(L, idx)) return get_table_date(L, idx);
-  get_text(L, idx, "date", &t);
-  if (t.infinite) return t.infinite > 0 ? DATE_INFINITY : DATE_MINUS_INFINITY;
-  if (!t.has_date) bad_value(L, "date", idx);
-  if (t.days < MIN_DATE || t.days >= END_DATE) out_of_range(L, "date");
-  return t.days;
-}
-
 static int64_t get_time(lua_State *L, int idx, const char *type, int *zone) {
   pgv_datetime t;
   *zone = 0;
   if (lua_istable(L, idx)) return get_table_time(L, idx);
+  if (lua_type(L, idx) == LUA_TNUMBER) { /* seconds since midnight */
+    double v = lua_tonumber(L, idx);
+    if (!(v >= 0 && v <= 86400)) out_of_range(L, type);
+    return usecs_of(v);
+  }
   get_text(L, idx, type, &t);
   if (!t.has_time) bad_value(L, type, idx);
   *zone = t.zone;
@@ -115,9 +107,30 @@ static int64_t get_epoch(lua_State *L, int idx, const char *type) {
     return v > 0 ? TIME_INFINITY : TIME_MINUS_INFINITY;
   }
   if (fabs(v) > 1e13) out_of_range(L, type);
-  return (int64_t)whole * USECS_PER_SEC +
-         usecs_of(v - whole) -
-         USECS_FROM_UNIX;
+  return (int64_t)whole * USECS_PER_SEC + usecs_of(v - whole) - USECS_FROM_UNIX;
+}
+
+/* [-0, +0, e] the date in UTC, of seconds since 1970 as well */
+static int64_t get_date(lua_State *L, int idx) {
+  pgv_datetime t;
+  memset(&t, 0, sizeof t);
+  if (lua_istable(L, idx)) return get_table_date(L, idx);
+  if (lua_type(L, idx) == LUA_TNUMBER) {
+    double days = floor(lua_tonumber(L, idx) / 86400);
+    if (days != days) bad_value(L, "date", idx);
+    if (days - days != 0)
+      t.infinite = days > 0 ? 1 : -1;
+    else if (fabs(days) > INT32_MAX)
+      out_of_range(L, "date");
+    else
+      t.days = (int64_t)days - DAYS_FROM_UNIX;
+  } else {
+    get_text(L, idx, "date", &t);
+    if (!t.has_date && !t.infinite) bad_value(L, "date", idx);
+  }
+  if (t.infinite) return t.infinite > 0 ? DATE_INFINITY : DATE_MINUS_INFINITY;
+  if (t.days < MIN_DATE || t.days >= END_DATE) out_of_range(L, "date");
+  return t.days;
 }
 
 static int64_t get_timestamp(lua_State *L, int idx, const char *type,
@@ -189,13 +202,22 @@ void pgv_timestamptz_send(lua_State *L, int idx, int dim, pgv_buf *b) {
 
 /* ---- text: only tables and numbers have to be written out ---- */
 
+static void print_infinity(lua_State *L, int positive, pgv_buf *b) {
+  pgv_buf_puts(L, b, positive ? "infinity" : "-infinity");
+}
+
 void pgv_date_print(lua_State *L, int idx, int dim, pgv_buf *b) {
   char text[PGV_TIME_TEXT];
-  if (lua_type(L, idx) == LUA_TSTRING)
+  int64_t days;
+  if (lua_type(L, idx) == LUA_TSTRING) {
     pgv_text_send(L, idx, dim, b);
+    return;
+  }
+  days = get_date(L, idx);
+  if (days == DATE_INFINITY || days == DATE_MINUS_INFINITY)
+    print_infinity(L, days > 0, b);
   else
-    pgv_buf_add(L, b, text,
-                (size_t)(pgv_print_date(text, get_date(L, idx)) - text));
+    pgv_buf_add(L, b, text, (size_t)(pgv_print_date(text, days) - text));
 }
 
 static void print_time(lua_State *L, int idx, const char *type,
@@ -232,7 +254,7 @@ static void print_timestamp(lua_State *L, int idx, const char *type,
   }
   usecs = get_timestamp(L, idx, type, 1);
   if (usecs == TIME_INFINITY || usecs == TIME_MINUS_INFINITY)
-    pgv_buf_puts(L, b, usecs > 0 ? "infinity" : "-infinity");
+    print_infinity(L, usecs > 0, b);
   else
     pgv_buf_add(L, b, text,
                 (size_t)(pgv_print_timestamp(text, usecs, zone) - text));

@@ -8,6 +8,7 @@
 #include "error.h"
 
 #define FACTORY "pgvector.error" /* its place in the registry */
+#define MESSAGE_SIZE 1024        /* a longer message is cut */
 
 /* [-0, +0, e] core.on_error(function(class, message, sqlstate, detail)) */
 int pgv_on_error(lua_State *L) {
@@ -19,9 +20,7 @@ int pgv_on_error(lua_State *L) {
 
 PGV_NORETURN static void raise(lua_State *L, const char *cls,
                                const char *sqlstate, const char *detail,
-                               const char *fmt, va_list ap) {
-  char message[1024];
-  vsnprintf(message, sizeof message, fmt, ap);
+                               const char *message) {
   lua_getfield(L, LUA_REGISTRYINDEX, FACTORY);
   if (lua_isnil(L, -1)) {
     lua_pushstring(L, message);
@@ -38,16 +37,22 @@ PGV_NORETURN static void raise(lua_State *L, const char *cls,
 
 void pgv_raise(lua_State *L, const char *cls, const char *sqlstate,
                const char *fmt, ...) {
+  char message[MESSAGE_SIZE];
   va_list ap;
   va_start(ap, fmt);
-  raise(L, cls, sqlstate, NULL, fmt, ap);
+  vsnprintf(message, sizeof message, fmt, ap);
+  va_end(ap);
+  raise(L, cls, sqlstate, NULL, message);
 }
 
 void pgv_raise_detail(lua_State *L, const char *cls, const char *sqlstate,
                       const char *detail, const char *fmt, ...) {
+  char message[MESSAGE_SIZE];
   va_list ap;
   va_start(ap, fmt);
-  raise(L, cls, sqlstate, detail, fmt, ap);
+  vsnprintf(message, sizeof message, fmt, ap);
+  va_end(ap);
+  raise(L, cls, sqlstate, detail, message);
 }
 
 void pgv_reraise(lua_State *L, const char *prefix) {

@@ -33,8 +33,9 @@ enum { JOB = 1, ANCHOR, VALUES, ITEM }; /* its stack */
 static void params_new(lua_State *L, params *p, int n) {
   size_t count = (size_t)n;
   char *m = (char *)lua_newuserdatauv(
-      L, count * (sizeof(char *) + sizeof(size_t) + sizeof(Oid) +
-                  2 * sizeof(int)), 0);
+      L,
+      count * (sizeof(char *) + sizeof(size_t) + sizeof(Oid) + 2 * sizeof(int)),
+      0);
   p->value = (const char **)(void *)m;
   p->offset = (size_t *)(void *)(p->value + count);
   p->type = (Oid *)(p->offset + count);
@@ -79,9 +80,8 @@ static void encode_param(lua_State *L, job *j, const pgv_shape *s, int i) {
   const pgv_field *f = &s->f[i];
   int is_string = lua_type(L, ITEM) == LUA_TSTRING;
   size_t start = p->buf->n;
-  p->format[i] =
-      !f->text_only &&
-      f->kind->flags & (f->array ? PGV_ARRAY_BINARY : PGV_SEND_BINARY);
+  p->format[i] = !f->text_only && f->kind->flags & (f->array ? PGV_ARRAY_BINARY
+                                                             : PGV_SEND_BINARY);
   if (f->array && is_string) p->format[i] = 0; /* a literal: '{1,2}' */
   if (!f->array) pgv_check_extension(L, f->kind, f->oid);
   if (f->kind->send == NULL && f->oid == 0 && !f->array)
@@ -120,8 +120,7 @@ static int encode_params(lua_State *L) {
     lua_settop(L, VALUES);
   }
   for (i = 0; i < s->n; i++) /* the buffer does not move any more */
-    if (j->p.offset[i] != NOWHERE)
-      j->p.value[i] = j->p.buf->p + j->p.offset[i];
+    if (j->p.offset[i] != NOWHERE) j->p.value[i] = j->p.buf->p + j->p.offset[i];
   return 0;
 }
 
@@ -135,8 +134,7 @@ static int prepare_params(lua_State *L, job *j, int encoder, int named) {
   if (!(n >= 0 && n <= 65535))
     pgv_argerror(L, "number of parameters must be between 0 and 65535");
   if (lua_isnil(L, encoder)) {
-    if (n > 0)
-      pgv_argerror(L, "expected 0 parameters, got %d", (int)n);
+    if (n > 0) pgv_argerror(L, "expected 0 parameters, got %d", (int)n);
     return 0;
   }
   s = pgv_check_encoder(L, encoder);
@@ -174,8 +172,8 @@ static int conn_send_params(lua_State *L) {
   lua_settop(L, 6);
   n = prepare_params(L, &j, 3, 0);
   return sent(L, c, &j,
-              PQsendQueryParams(c->pg, sql, n, j.p.type, j.p.value,
-                                j.p.length, j.p.format, format));
+              PQsendQueryParams(c->pg, sql, n, j.p.type, j.p.value, j.p.length,
+                                j.p.format, format));
 }
 
 /* conn:send_query_prepared(name, encoder, values, n, result_format) */
@@ -209,8 +207,8 @@ static int conn_send_prepare(lua_State *L) {
 }
 
 const luaL_Reg pgv_params_methods[] = {
-  {"send_params", conn_send_params},
-  {"send_query_prepared", conn_send_query_prepared},
-  {"send_prepare", conn_send_prepare},
-  {NULL, NULL}
+    {"send_params", conn_send_params},
+    {"send_query_prepared", conn_send_query_prepared},
+    {"send_prepare", conn_send_prepare},
+    {NULL, NULL},
 };

@@ -23,11 +23,11 @@ typedef void (*pgv_writer)(lua_State *L, int idx, int dim, pgv_buf *b);
 /* [-0, +1, e] pushes the value of n bytes */
 typedef void (*pgv_reader)(lua_State *L, const char *p, size_t n);
 
-#define PGV_SEND_BINARY 1  /* a parameter travels in binary form */
-#define PGV_ARRAY_BINARY 2 /* a parameter that is an array of it does */
+#define PGV_SEND_BINARY 1   /* a parameter travels in binary form */
+#define PGV_ARRAY_BINARY 2  /* a parameter that is an array of it does */
 #define PGV_SERVER_INFERS 4 /* a parameter has no type unless one is given */
-#define PGV_EXTENSION 8    /* its OID differs between databases */
-#define PGV_FROM_TABLE 16  /* one value may be a Lua table */
+#define PGV_EXTENSION 8     /* its OID differs between databases */
+#define PGV_FROM_TABLE 16   /* one value may be a Lua table */
 
 typedef struct pgv_kind {
   const char *name;
@@ -52,9 +52,9 @@ typedef struct pgv_field {
 /* ---- shape.c: encoders and decoders ---- */
 
 typedef struct pgv_shape {
-  int n;        /* fields */
-  int named;    /* of them, how many have a name of their own */
-  int converts; /* of them, how many have a convert function */
+  int n;                /* fields */
+  int named;            /* of them, how many have a name of their own */
+  int converts;         /* of them, how many have a convert function */
   Oid extension_oid[3]; /* vector, halfvec, sparsevec: for "unknown" */
   pgv_field f[];
 } pgv_shape;
@@ -135,8 +135,7 @@ typedef struct pgv_rows {
   pgv_place at; /* at.shape is the decoder */
   const void *from;
   /* the length of a value, -1 for NULL */
-  int (*cell)(const void *from, int row, int col, const char **p,
-              int *format);
+  int (*cell)(const void *from, int row, int col, const char **p, int *format);
   int mapping; /* rows have names only */
 } pgv_rows;
 
@@ -148,10 +147,8 @@ int pgv_push_cell(lua_State *L, pgv_rows *rows, int row, int col);
 void pgv_push_row(lua_State *L, pgv_rows *rows, int row);
 
 /* decode_array.c */
-void pgv_array_recv(lua_State *L, const char *p, size_t n,
-                    const pgv_kind *k);
-void pgv_array_parse(lua_State *L, const char *p, size_t n,
-                     const pgv_kind *k);
+void pgv_array_recv(lua_State *L, const char *p, size_t n, const pgv_kind *k);
+void pgv_array_parse(lua_State *L, const char *p, size_t n, const pgv_kind *k);
 
 /* ---- number.c: numbers and text, whatever the locale ---- */
 
@@ -188,12 +185,12 @@ void pgv_notices_drain(lua_State *L, pgv_notices *q);
 #define PGV_COPY "pgvector.copybuffer"
 
 typedef struct pgv_conn {
-  PGconn *pg;           /* NULL: closed */
-  pid_t pid;            /* of the process that opened it */
+  PGconn *pg; /* NULL: closed */
+  pid_t pid;  /* of the process that opened it */
   pgv_notices *notices;
-  void *held;           /* libpq's memory while it is turned into a value */
-  const char *events;   /* what the last step waits for: "r", "w", "rw" */
-  char polled;          /* PQconnectPoll was called */
+  void *held;         /* libpq's memory while it is turned into a value */
+  const char *events; /* what the last step waits for: "r", "w", "rw" */
+  char polled;        /* PQconnectPoll was called */
 } pgv_conn;
 
 pgv_conn *pgv_check_conn(lua_State *L, int idx);

@@ -72,18 +72,18 @@ static int conn_send_flush_request(lua_State *L) {
 }
 
 const luaL_Reg pgv_query_methods[] = {
-  {"send_query", conn_send_query},
-  {"send_describe_prepared", conn_send_describe_prepared},
-  {"set_single_row_mode", conn_set_single_row_mode},
-  {"flush", conn_flush},
-  {"consume_input", conn_consume_input},
-  {"is_busy", conn_is_busy},
-  {"get_result", conn_get_result},
-  {"enter_pipeline", conn_enter_pipeline},
-  {"exit_pipeline", conn_exit_pipeline},
-  {"pipeline_sync", conn_pipeline_sync},
-  {"send_flush_request", conn_send_flush_request},
-  {NULL, NULL}
+    {"send_query", conn_send_query},
+    {"send_describe_prepared", conn_send_describe_prepared},
+    {"set_single_row_mode", conn_set_single_row_mode},
+    {"flush", conn_flush},
+    {"consume_input", conn_consume_input},
+    {"is_busy", conn_is_busy},
+    {"get_result", conn_get_result},
+    {"enter_pipeline", conn_enter_pipeline},
+    {"exit_pipeline", conn_exit_pipeline},
+    {"pipeline_sync", conn_pipeline_sync},
+    {"send_flush_request", conn_send_flush_request},
+    {NULL, NULL},
 };
 
 void pgv_open_libpq(lua_State *L) {

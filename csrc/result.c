@@ -30,8 +30,7 @@ static result *check_any(lua_State *L, int idx) {
 
 const PGresult *pgv_check_result(lua_State *L, int idx) {
   result *r = check_any(L, idx);
-  if (r->pg == NULL)
-    pgv_raise(L, "InterfaceError", NULL, "result is closed");
+  if (r->pg == NULL) pgv_raise(L, "InterfaceError", NULL, "result is closed");
   return r->pg;
 }
 
@@ -138,9 +137,7 @@ static lua_Integer get_format(const PGresult *r, int i) {
   return PQfformat(r, i);
 }
 
-static lua_Integer get_mod(const PGresult *r, int i) {
-  return PQfmod(r, i);
-}
+static lua_Integer get_mod(const PGresult *r, int i) { return PQfmod(r, i); }
 
 static lua_Integer get_param_oid(const PGresult *r, int i) {
   return (lua_Integer)PQparamtype(r, i);
@@ -293,8 +290,8 @@ static const PGresult *job_init(lua_State *L, job *j) {
   j->last = PQntuples(r);
   if (j->rows.at.shape->n != PQnfields(r))
     pgv_raise(L, "InterfaceError", NULL,
-              "decoder has %d columns, the result has %d",
-              j->rows.at.shape->n, PQnfields(r));
+              "decoder has %d columns, the result has %d", j->rows.at.shape->n,
+              PQnfields(r));
   return r;
 }
 
@@ -377,36 +374,36 @@ static int result_values(lua_State *L) {
 }
 
 static const luaL_Reg result_methods[] = {
-  {"status", result_status},
-  {"ntuples", result_ntuples},
-  {"nfields", result_nfields},
-  {"name", result_name},
-  {"names", result_names},
-  {"signature", result_signature},
-  {"oids", result_oids},
-  {"formats", result_formats},
-  {"mods", result_mods},
-  {"table_oid", result_table_oid},
-  {"cmd_status", result_cmd_status},
-  {"cmd_tuples", result_cmd_tuples},
-  {"nparams", result_nparams},
-  {"param_oids", result_param_oids},
-  {"error", result_error},
-  {"rows", result_rows},
-  {"mappings", result_mappings},
-  {"row", result_row},
-  {"column", result_column},
-  {"value", result_value},
-  {"values", result_values},
-  {"clear", result_clear},
-  {NULL, NULL}
+    {"status", result_status},
+    {"ntuples", result_ntuples},
+    {"nfields", result_nfields},
+    {"name", result_name},
+    {"names", result_names},
+    {"oids", result_oids},
+    {"formats", result_formats},
+    {"mods", result_mods},
+    {"signature", result_signature},
+    {"table_oid", result_table_oid},
+    {"cmd_status", result_cmd_status},
+    {"cmd_tuples", result_cmd_tuples},
+    {"nparams", result_nparams},
+    {"param_oids", result_param_oids},
+    {"error", result_error},
+    {"rows", result_rows},
+    {"mappings", result_mappings},
+    {"row", result_row},
+    {"column", result_column},
+    {"value", result_value},
+    {"values", result_values},
+    {"clear", result_clear},
+    {NULL, NULL},
 };
 
 static const luaL_Reg result_meta[] = {
-  {"__gc", result_clear},
-  {"__close", result_clear},
-  {"__tostring", result_tostring},
-  {NULL, NULL}
+    {"__gc", result_clear},
+    {"__close", result_clear},
+    {"__tostring", result_tostring},
+    {NULL, NULL},
 };
 
 void pgv_open_result(lua_State *L) {

@@ -61,8 +61,7 @@ static void default_oids(lua_State *L, pgv_field *f, int oids) {
 
 /* [-0, +0, e] field i (from 0) from the specification on the top; the shape's
 ** table is at `anchor` */
-static void set_field(lua_State *L, pgv_shape *s, int i, int anchor,
-                      int oids) {
+static void set_field(lua_State *L, pgv_shape *s, int i, int anchor, int oids) {
   pgv_field *f = &s->f[i];
   lua_getfield(L, -1, "kind");
   set_kind(L, f);
@@ -226,7 +225,10 @@ static int decoder_new(lua_State *L) {
 /* [-0, +1, m] `row 17, column 2 (embedding): ` */
 static void push_place(lua_State *L, const pgv_place *at) {
   int top = lua_gettop(L);
-  if (at->row > 0) lua_pushfstring(L, "row %d", (int)at->row);
+  if (at->row > 0) {
+    lua_pushliteral(L, "row ");
+    lua_pushinteger(L, at->row);
+  }
   if (at->i > 0) {
     const char *name = at->shape->f[at->i - 1].name;
     if (at->row > 0) lua_pushliteral(L, ", ");

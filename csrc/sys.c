@@ -35,7 +35,7 @@ static int remaining(double deadline) {
 static int sys_poll(lua_State *L) {
   struct pollfd p;
   const char *events = luaL_checkstring(L, 2);
-  int forever = lua_isnoneornil(L, 3), n;
+  int forever = lua_isnoneornil(L, 3), n, ready;
   double deadline = forever ? 0 : monotonic() + luaL_checknumber(L, 3) / 1e3;
   p.fd = (int)luaL_checkinteger(L, 1);
   if (p.fd < 0) /* poll would ignore it, and wait */
@@ -47,16 +47,14 @@ static int sys_poll(lua_State *L) {
     n = poll(&p, 1, forever ? -1 : remaining(deadline));
   } while ((n < 0 && (errno == EINTR || errno == EAGAIN)) ||
            (n == 0 && (forever || remaining(deadline) > 0)));
-  if (n < 0)
-    pgv_raise(L, "InterfaceError", NULL, "poll: %s", strerror(errno));
+  if (n < 0) pgv_raise(L, "InterfaceError", NULL, "poll: %s", strerror(errno));
   if (p.revents & POLLNVAL)
     pgv_raise(L, "InterfaceError", NULL, "descriptor %d is closed", p.fd);
-  if (p.revents & (POLLERR | POLLHUP)) p.revents |= p.events;
-  p.revents &= p.events;
-  lua_pushstring(L, p.revents == (POLLIN | POLLOUT) ? "rw"
-                    : p.revents & POLLIN            ? "r"
-                    : p.revents & POLLOUT           ? "w"
-                                                    : NULL);
+  ready = p.revents & (POLLERR | POLLHUP) ? p.events : p.revents & p.events;
+  lua_pushstring(L, ready == (POLLIN | POLLOUT) ? "rw"
+                    : ready & POLLIN            ? "r"
+                    : ready & POLLOUT           ? "w"
+                                                : NULL);
   return 1;
 }
 
@@ -78,22 +76,15 @@ static int sys_isatty(lua_State *L) {
 /* core.columns(fd) → the width of the terminal, or nil */
 static int sys_columns(lua_State *L) {
   struct winsize w;
-  if (ioctl((int)luaL_checkinteger(L, 1), TIOCGWINSZ, &w) != 0 ||
-      w.ws_col == 0)
+  if (ioctl((int)luaL_checkinteger(L, 1), TIOCGWINSZ, &w) != 0 || w.ws_col == 0)
     return 0;
   lua_pushinteger(L, w.ws_col);
   return 1;
 }
 
 static const luaL_Reg functions[] = {
-  {"poll", sys_poll},
-  {"now", sys_now},
-  {"pid", sys_pid},
-  {"isatty", sys_isatty},
-  {"columns", sys_columns},
-  {NULL, NULL}
+    {"poll", sys_poll},     {"now", sys_now},         {"pid", sys_pid},
+    {"isatty", sys_isatty}, {"columns", sys_columns}, {NULL, NULL},
 };
 
-void pgv_open_sys(lua_State *L) {
-  luaL_setfuncs(L, functions, 0);
-}
+void pgv_open_sys(lua_State *L) { luaL_setfuncs(L, functions, 0); }

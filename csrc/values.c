@@ -298,7 +298,7 @@ static int value_le(lua_State *L) {
 
 static int namespace_call(lua_State *L) {
   const pgv_type *t = self_type(L);
-  if (lua_gettop(L) > 2)
+  if (!lua_isnoneornil(L, 3))
     pgv_argerror(L, "%s: expected one argument", t->name);
   lua_settop(L, 2);
   t->make(L, 2);

@@ -61,7 +61,8 @@ describe("the layers of the library", function()
 
   it("have only arrows to files that exist", function()
     each_arrow(function(name, required)
-      assert(modules[required] or required == "pgvector.core",
+      -- "pgvector.sql." is the start of a name that is put together
+      assert(modules[required] or required == "pgvector.core" or required:find("%.$"),
         modules[name].path .. " requires " .. required .. ", which does not exist")
     end)
   end)

@@ -25,9 +25,13 @@ local pg = {
   try = errors.try,
 }
 
--- The parts, in the order in which a name is looked for: either a module whose
--- public names are pg's, or one module behind one name.
-local parts = { "pgvector.search", "pgvector.sql", "pgvector.types" }
+-- Modules whose public names are pg's, in the order in which one is looked for;
+-- modules behind one name; and single functions of modules.
+local parts = {
+  function() return require "pgvector.search" end, -- before sql: it gives select its nearest
+  function() return require "pgvector.sql" end,
+  function() return require("pgvector.types").public end,
+}
 local modules = {
   orm = "pgvector.orm",
   json = "pgvector.types.json",
@@ -43,7 +47,7 @@ local function find(name)
   if modules[name] then return require(modules[name]) end
   if members[name] then return require(members[name])[name] end
   for _, part in ipairs(parts) do
-    local value = rawget(require(part), name)
+    local value = rawget(part(), name)
     if value ~= nil then return value end
   end
 end
@@ -51,7 +55,7 @@ end
 local function every_name()
   local names = {}
   local known = { pg, modules, members }
-  for _, part in ipairs(parts) do known[#known + 1] = require(part) end
+  for _, part in ipairs(parts) do known[#known + 1] = part() end
   for _, set in ipairs(known) do
     for name in pairs(set) do names[name] = true end
   end

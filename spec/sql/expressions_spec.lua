@@ -124,7 +124,7 @@ describe("func", function()
     { func.now(), "now()" },
     { func.current_date(), "current_date" },
     { func.current_timestamp(), "current_timestamp" },
-    { func.current_timestamp(0), "current_timestamp($1)", { 0 } },
+    { func.current_timestamp(0), "current_timestamp(0)" },
     { func.user(), "user" },
     { func.coalesce(pg.select(o.id):where(o.id:eq(1)), 0),
       "coalesce((SELECT owners.id FROM owners WHERE owners.id = $1), $2)", { 1, 0 } },

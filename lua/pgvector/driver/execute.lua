@@ -97,6 +97,7 @@ end
 -- @tparam ?table values in $n order, or nil
 -- @tparam number n how many
 -- @tparam number format of the result's columns: 1 binary, 0 text
+-- @tparam ?number deadline in seconds of core.now(); nil waits for ever
 function execute.params(link, sql, encoder, values, n, format, deadline)
   link:_check_idle()
   check(link, link.pg:send_params(sql, encoder, values, n, format))

@@ -34,21 +34,29 @@ local function check(link, ok, err)
   if not ok then link:_lost(err) end
 end
 
+local function statement_of(job)
+  return { sql = job.compiled.sql, values = job.values, n = #job.compiled.binds }
+end
+
 -- Queues every job; a change of statement parses the new one under the unnamed
--- name, which costs no round trip either.
-local function send(execution, link, jobs)
+-- name, which costs no round trip either. `queued` gets, for each answer to
+-- come, the number of its job, or false.
+local function send(execution, link, jobs, queued)
   local pg = link.pg
   local current, plan
   check(link, pg:send_params("SAVEPOINT pgv_many", nil, nil, 0, 0))
+  queued[1] = false
   for i, job in ipairs(jobs) do
     local compiled = job.compiled
     if compiled ~= current then
       plan = execution:_plan_of(link, compiled)
       check(link, pg:send_prepare("", compiled.sql, plan.encoder))
+      queued[#queued + 1] = i
       current = compiled
     end
-    link.statement = { sql = compiled.sql, values = job.values, n = #compiled.binds }
+    link.statement = statement_of(job)
     check(link, pg:send_query_prepared("", plan.encoder, job.values, #compiled.binds, plan.format))
+    queued[#queued + 1] = i
     if i % FLUSH_EVERY == 0 then link:_flush() end
   end
   check(link, pg:send_params("RELEASE SAVEPOINT pgv_many", nil, nil, 0, 0))
@@ -93,7 +101,8 @@ function many.run(execution, link, jobs)
   end
   check(link, link.pg:enter_pipeline())
   link.mode = "a pipeline"
-  local sent, send_error = pcall(send, execution, link, jobs)
+  local queued = {}
+  local sent, send_error = pcall(send, execution, link, jobs, queued)
   if not sent and link.broken then error(send_error, 0) end
 
   check(link, link.pg:pipeline_sync())
@@ -105,6 +114,8 @@ function many.run(execution, link, jobs)
   link.mode = false
   link:_drain_notices()
   if failure then
+    local failed = queued[#answers + 1]
+    link.statement = failed and statement_of(jobs[failed]) or nil
     for _, res in ipairs(answers) do res:clear() end
     execute.raise(link, failure)
   end

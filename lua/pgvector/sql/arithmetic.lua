@@ -141,6 +141,7 @@ local function custom_operand(op, left, value)
   if family == "json" and (op.name == "->" or op.name == "->>") then
     return type(value) == "number" and types.Integer or types.Text
   end
+  if family == "integer" and (op.name == "<<" or op.name == ">>") then return types.Integer end
   local special = right_types[family] and right_types[family][op.name]
   if special then return special end
   if op.prec == P.ADD or op.prec == P.MULTIPLY then return operand_type(op, left, value) end

@@ -57,8 +57,9 @@ end
 -- @tparam table type_ of the result
 -- @treturn table node
 function base.binary(left, op, right, type_)
-  return setmetatable(
-    { __visit_name = "binary", left = left, operator = op, right = right, type = type_, prec = op.prec }, ColumnElement)
+  return setmetatable({
+    __visit_name = "binary", left = left, operator = op, right = right, type = type_, prec = op.prec,
+  }, ColumnElement)
 end
 
 --- A key word used as a value: TRUE, FALSE, NULL, DEFAULT.
@@ -79,8 +80,9 @@ base.DEFAULT = base.keyword("DEFAULT", types.NULLTYPE)
 -- chain of 10,000 `:or_()` costs 10,000 steps, and compiles without recursion.
 
 local function list_node(op, clauses, n)
-  return setmetatable(
-    { __visit_name = "boolean", operator = op, clauses = clauses, n = n, type = Boolean, prec = op.prec }, ColumnElement)
+  return setmetatable({
+    __visit_name = "boolean", operator = op, clauses = clauses, n = n, type = Boolean, prec = op.prec,
+  }, ColumnElement)
 end
 
 --- Joins conditions with AND or OR; nested ones of the same kind flatten.

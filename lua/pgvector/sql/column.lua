@@ -177,8 +177,9 @@ end
 function Column._new(...)
   local positional, count, options = arguments(...)
   errors.check_options(options, column_options, "Column")
-  local self = setmetatable({ _ticket = Column._take_ticket(), _foreign_keys = {}, _checks = {},
-    foreign_keys = {} }, Column)
+  local self = setmetatable({
+    _ticket = Column._take_ticket(), _foreign_keys = {}, _checks = {}, foreign_keys = {},
+  }, Column)
   for i = 1, count do take(self, i, positional[i]) end
   for option in pairs(booleans) do
     local value = options[option]

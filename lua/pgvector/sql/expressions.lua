@@ -8,7 +8,6 @@ local base = require "pgvector.sql.base"
 local element = require "pgvector.sql.element"
 local coerce = require "pgvector.sql.coerce"
 local operators = require "pgvector.sql.operators"
-local identifiers = require "pgvector.sql.compiler.identifiers"
 local select_ = require "pgvector.sql.select"
 local types = require "pgvector.types"
 
@@ -141,11 +140,19 @@ function expressions.type_coerce(x, type_)
   return expr(x, type_, "type_coerce"):type_coerce(type_)
 end
 
--- What the branches of CASE have in common.
+-- What the branches of CASE have in common: the type of the first that has
+-- one, or that of their numbers.
 local function first_type(list)
+  local constant
   for _, item in ipairs(list) do
-    if coerce.is_expression(item) and item.type ~= NULLTYPE then return item.type end
+    if coerce.is_expression(item) then
+      if item.type ~= NULLTYPE then return item.type end
+    elseif type(item) == "number" then
+      local type_ = types.of_constant(item)
+      if constant == nil or constant == types.Integer or type_ == types.Double then constant = type_ end
+    end
   end
+  return constant
 end
 
 --- `CASE WHEN condition THEN result … ELSE … END`.
@@ -280,8 +287,5 @@ expressions.label = method "label"
 
 --- `DEFAULT`, as a value of INSERT and UPDATE.
 expressions.default = base.DEFAULT
-
---- A name as SQL writes it, for text built by hand.
-expressions.quoted_name = identifiers.quote
 
 return expressions

@@ -53,8 +53,8 @@ local function declare(type_, names)
 end
 
 declare(types.BigInteger, "count rank row_number dense_rank nextval currval lastval setval")
-declare(types.Integer, "ntile length char_length octet_length bit_length strpos position array_length cardinality ascii "
-  .. "vector_dims jsonb_array_length json_array_length")
+declare(types.Integer, "ntile length char_length octet_length bit_length strpos position array_length cardinality "
+  .. "ascii vector_dims jsonb_array_length json_array_length")
 declare(types.Text, "lower upper concat concat_ws trim ltrim rtrim btrim replace substr substring left right md5 "
   .. "to_char initcap repeat reverse string_agg format quote_ident quote_literal regexp_replace split_part lpad rpad "
   .. "ts_headline version current_user current_schema current_database jsonb_typeof json_typeof encode translate")
@@ -116,19 +116,34 @@ local Function = class("Function", element.ColumnElement)
 Function.__visit_name = "function"
 functions.Function = Function
 
+-- Functions that take values of any type, for which the server infers none.
+local any_arguments = {}
+for name in ([[jsonb_build_object json_build_object jsonb_build_array json_build_array to_json to_jsonb concat concat_ws
+    format num_nulls num_nonnulls]]):gmatch("%S+") do
+  any_arguments[name] = true
+end
+
+-- The type of the first argument that has one.
+local function known_type(args, n)
+  for i = 1, n do
+    if coerce.is_expression(args[i]) and args[i].type ~= NULLTYPE then return args[i].type end
+    if coerce.is_query(args[i]) then return args[i]:_scalar().type end
+  end
+end
+
 local function arguments(name, ...)
   local args, n = { ... }, select("#", ...)
-  local context
-  if vector_arguments[name] then
-    for i = 1, n do
-      if coerce.is_expression(args[i]) and args[i].type ~= NULLTYPE then
-        context = args[i].type
-        break
-      end
-    end
-    if context and context.family ~= "vector" and context.family ~= "bit" then context = nil end
+  local known = known_type(args, n)
+  local context = vector_arguments[name] and known
+  if context and context.family ~= "vector" and context.family ~= "bit" then context = nil end
+  for i = 1, n do
+    local arg, type_ = args[i], context
+    -- a number among arguments of which none has a type gets its own, or
+    -- generate_series(1, 3) would be ambiguous
+    local own = type(arg) == "number" and not known or type(arg) == "string" and any_arguments[name]
+    if own or type(arg) == "number" and any_arguments[name] then type_ = types.of_constant(arg) end
+    args[i] = coerce.expr(arg, type_, name)
   end
-  for i = 1, n do args[i] = coerce.expr(args[i], context, name) end
   return args
 end
 

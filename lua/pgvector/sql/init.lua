@@ -4,22 +4,21 @@
 local class = require "pgvector.class"
 local errors = require "pgvector.errors"
 local coerce = require "pgvector.sql.coerce"
+local column = require "pgvector.sql.column"
 local compound = require "pgvector.sql.compound"
+local constraints = require "pgvector.sql.constraints"
+local ddl = require "pgvector.sql.ddl"
 local expressions = require "pgvector.sql.expressions"
 local functions = require "pgvector.sql.functions"
+local index = require "pgvector.sql.index"
 local insert = require "pgvector.sql.insert"
+local schema = require "pgvector.sql.schema"
 local select_ = require "pgvector.sql.select"
 local selectable = require "pgvector.sql.selectable"
 local text = require "pgvector.sql.text"
 local update = require "pgvector.sql.update"
 local values = require "pgvector.sql.values"
 local types = require "pgvector.types"
-
--- Tables, columns, constraints, indexes and their statements.
-local definitions = {
-  require "pgvector.sql.column", require "pgvector.sql.constraints", require "pgvector.sql.index",
-  require "pgvector.sql.schema", require "pgvector.sql.ddl",
-}
 
 local sql = {
   select = select_.select, insert = insert.insert, update = update.update, delete = update.delete,
@@ -29,7 +28,7 @@ local sql = {
 
 for name, fn in pairs(expressions) do sql[name] = fn end
 for name, fn in pairs(compound.functions) do sql[name] = fn end
-for _, part in ipairs(definitions) do
+for _, part in ipairs{ column, constraints, ddl, index, schema } do
   for name, fn in pairs(part.exports) do sql[name] = fn end
 end
 
@@ -49,12 +48,12 @@ function sql.table(name, ...)
   if type(name) ~= "string" or name == "" then errors.raise("ArgumentError", "table: expected a name") end
   local from = setmetatable({ name = name, _column_list = {} }, TableClause)
   for i = 1, select("#", ...) do
-    local column = select(i, ...)
-    if type(column) == "string" then column = sql.column(column) end
-    if not coerce.is_expression(column) or column.__visit_name ~= "column" then
+    local item = select(i, ...)
+    if type(item) == "string" then item = sql.column(item) end
+    if not coerce.is_expression(item) or item.__visit_name ~= "column" then
       errors.raise("ArgumentError", "table: argument %d must be a column or its name", i + 1)
     end
-    from._column_list[i] = selectable.proxy(from, column.key, column.name, column)
+    from._column_list[i] = selectable.proxy(from, item.key, item.name, item)
   end
   from.c = selectable.namespace(from)
   return from

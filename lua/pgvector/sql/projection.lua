@@ -79,12 +79,9 @@ local function stem(expr)
 end
 
 local function numbered(stem_, taken)
-  local number, name = 0, nil
-  repeat
-    number = number + 1
-    name = identifiers.truncate(stem_ .. "_" .. number)
-  until not taken[name]
-  return name
+  local number = 1
+  while taken[identifiers.truncate(stem_ .. "_" .. number)] do number = number + 1 end
+  return identifiers.truncate(stem_ .. "_" .. number)
 end
 
 -- A constant in a select list has nothing beside it to take a type from.

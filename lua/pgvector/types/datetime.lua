@@ -156,6 +156,11 @@ datetime.Interval = define("Interval", {
   ddl_name = "INTERVAL", kind = "interval", oid = 1186, family = "interval",
 }, to_interval)
 
+-- with its type, because `now() - '1 day'` would read a timestamp
+getmetatable(datetime.Interval)._literal = function(_, value)
+  return "INTERVAL " .. literal.string(to_interval(value))
+end
+
 datetime.DateTime = define("DateTime", {
   ddl_name = "TIMESTAMP WITHOUT TIME ZONE", kind = "timestamp", oid = 1114,
 }, to_timestamp)

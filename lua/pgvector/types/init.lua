@@ -4,12 +4,18 @@
 
 local errors = require "pgvector.errors"
 local base = require "pgvector.types.base"
+local composite = require "pgvector.types.composite"
 local core = require "pgvector.core"
+local datetime = require "pgvector.types.datetime"
+local document = require "pgvector.types.document"
+local numeric = require "pgvector.types.numeric"
+local text = require "pgvector.types.text"
+local vector = require "pgvector.types.vector"
 
 local types, public = {}, {}
 
-for _, name in ipairs{ "numeric", "text", "datetime", "document", "vector", "composite" } do
-  for key, value in pairs(require("pgvector.types." .. name)) do public[key] = value end
+for _, part in ipairs{ composite, datetime, document, numeric, text, vector } do
+  for key, value in pairs(part) do public[key] = value end
 end
 
 public.Vector = public.VECTOR
@@ -39,8 +45,8 @@ function types.of_value(value)
   local kind = type(value)
   if kind == "number" or kind == "string" or value == core.null then return base.NULLTYPE end
   if kind == "boolean" then return public.Boolean end
-  local vector = core.value_type(value)
-  if vector then return value_types[vector] end
+  local value_kind = core.value_type(value)
+  if value_kind then return value_types[value_kind] end
   errors.raise("ArgumentError", "the type of %s is not known here: use pg.literal(value, type)", base.describe(value))
 end
 

@@ -32,7 +32,7 @@ function literal.digits(x)
   if x ~= x then return "NaN" end
   if x - x ~= 0 then return x > 0 and "Infinity" or "-Infinity" end
   if compat.math_type(x) == "integer" then return ("%d"):format(x) end
-  if compat.is_integral(x) and x > -1e15 and x < 1e15 then return ("%.0f"):format(x) end
+  if compat.is_integral(x) and x >= -2 ^ 63 and x < 2 ^ 63 then return ("%.0f"):format(x) end
   return float(x)
 end
 

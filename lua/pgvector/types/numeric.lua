@@ -75,8 +75,17 @@ numeric.SmallInteger = define_integer("SmallInteger", "SMALLINT", "int2", 21, 16
 numeric.Integer = define_integer("Integer", "INTEGER", "int4", 23, 32)
 numeric.BigInteger = define_integer("BigInteger", "BIGINT", "int8", 20, 64)
 
+local special = { nan = true, inf = true, infinity = true }
+
+-- Decimal digits as the server reads them: Lua's hexadecimal is none of them.
+local function is_number_text(s)
+  local digits = s:match("^%s*[+-]?(.-)%s*$")
+  return special[digits:lower()] or digits:find("^[%d.]+$") and tonumber(digits)
+    or digits:find("^[%d.]+[eE][+-]?%d+$") and tonumber(digits)
+end
+
 local function check_number(self, value)
-  if type(value) ~= "number" and not (type(value) == "string" and tonumber(value)) then self:_refuse(value) end
+  if type(value) ~= "number" and not (type(value) == "string" and is_number_text(value)) then self:_refuse(value) end
   return value
 end
 

@@ -83,8 +83,9 @@ local function identity(of)
 end
 
 -- What DEFAULT takes without parentheses.
-local bare_default = { ["function"] = true, text = true, bind = true, keyword = true, cast = true,
-  literal_column = true }
+local bare_default = {
+  ["function"] = true, text = true, bind = true, keyword = true, cast = true, literal_column = true,
+}
 
 local function server_default(c, column)
   local value = column.server_default

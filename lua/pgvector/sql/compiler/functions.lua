@@ -1,6 +1,7 @@
 --- Visitors for function calls, aggregates and windows.
 -- @module pgvector.sql.compiler.functions
 
+local compat = require "pgvector.compat"
 local identifiers = require "pgvector.sql.compiler.identifiers"
 
 local visit = {}
@@ -19,6 +20,18 @@ local function name_part(name)
   return identifiers.quote(name)
 end
 
+-- current_timestamp(0) takes its precision as a constant only. As a constant, a
+-- vector needs its type, because overloads compete for it.
+local function argument(c, arg, constant)
+  local value = arg.__visit_name == "bind" and arg.value
+  if constant and compat.is_integral(value) then return c:write(("%d"):format(value)) end
+  c:visit(arg)
+  if value and c.literal_binds and arg.type.family == "vector" then
+    c:write("::")
+    c:write(tostring(arg.type))
+  end
+end
+
 visit["function"] = function(c, node)
   local names, args = node.names, node.args
   if #names == 1 and #args == 0 and bare_functions[names[1]] then return c:write(names[1]) end
@@ -28,10 +41,10 @@ visit["function"] = function(c, node)
   end
   c:write("(")
   if node.is_distinct then c:write("DISTINCT ") end
-  if node.star then
-    c:write("*")
-  else
-    c:list(args, ", ")
+  if node.star then c:write("*") end
+  for i = 1, #args do
+    if i > 1 then c:write(", ") end
+    argument(c, args[i], #names == 1 and bare_functions[names[1]])
   end
   if node.ordering then
     c:write(" ORDER BY ")

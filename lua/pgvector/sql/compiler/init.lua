@@ -24,9 +24,11 @@ function compiler.register(more)
   for name, visitor in pairs(more) do visitors[name] = visitor end
 end
 
-for _, part in ipairs{ "expressions", "functions", "select", "from", "dml" } do
-  compiler.register(require("pgvector.sql.compiler." .. part))
-end
+compiler.register(require "pgvector.sql.compiler.expressions")
+compiler.register(require "pgvector.sql.compiler.functions")
+compiler.register(require "pgvector.sql.compiler.select")
+compiler.register(require "pgvector.sql.compiler.from")
+compiler.register(require "pgvector.sql.compiler.dml")
 
 -- The state of one compilation -----------------------------------------------------
 

@@ -1,0 +1,2438 @@
+---@meta pgvector
+
+-- What editors need to know of the public API, for lua-language-server.
+-- The guides in docs/ explain it; spec/surface_spec.lua compares it with the code.
+
+--------------------------------------------------------------------------------
+-- Values
+
+---@alias pgvector.Metric "l2"|"ip"|"cosine"|"l1"|"hamming"|"jaccard"
+---@alias pgvector.Value pgvector.Vector|pgvector.Halfvec|pgvector.Sparsevec|pgvector.Bit
+
+---What all four types of values have. `#v` and `v[i]` work as well.
+---@class pgvector.AnyValue
+---@operator len: integer
+---@operator lt(pgvector.AnyValue): boolean
+---@operator le(pgvector.AnyValue): boolean
+local AnyValue = {}
+
+---The dimensions; the length of a bit string.
+---@return integer
+function AnyValue:dims() end
+
+---A sequence of the elements.
+---@return number[]|boolean[]
+function AnyValue:totable() end
+
+---Iterates over the elements: `for i, x in v:iter() do`.
+---@return fun(): integer?, (number|boolean)?
+function AnyValue:iter() end
+
+---The server's text format.
+---@return string
+function AnyValue:to_text() end
+
+---The server's binary format.
+---@return string
+function AnyValue:to_binary() end
+
+---The elements as bytes, one after another.
+---@param options? { endian: "little"|"big" }
+---@return string
+function AnyValue:to_packed(options) end
+
+---What `vector` and `halfvec` have besides.
+---@class pgvector.Dense : pgvector.AnyValue
+---@operator add(pgvector.Dense|number[]|string): pgvector.Dense
+---@operator sub(pgvector.Dense|number[]|string): pgvector.Dense
+---@operator mul(pgvector.Dense|number[]|string|number): pgvector.Dense
+---@operator unm: pgvector.Dense
+---@operator concat(pgvector.Dense|number[]|string): pgvector.Dense
+---@field [integer] number
+local Dense = {}
+
+---Euclidean distance, `<->`.
+---@param other pgvector.Dense|number[]|string
+---@return number
+function Dense:l2_distance(other) end
+
+---Inner product.
+---@param other pgvector.Dense|number[]|string
+---@return number
+function Dense:inner_product(other) end
+
+---Negative inner product, `<#>`.
+---@param other pgvector.Dense|number[]|string
+---@return number
+function Dense:max_inner_product(other) end
+
+---Cosine distance, `<=>`.
+---@param other pgvector.Dense|number[]|string
+---@return number
+function Dense:cosine_distance(other) end
+
+---Taxicab distance, `<+>`.
+---@param other pgvector.Dense|number[]|string
+---@return number
+function Dense:l1_distance(other) end
+
+---The Euclidean length.
+---@return number
+function Dense:norm() end
+
+---The same direction with length 1.
+---@return pgvector.Dense
+function Dense:l2_normalize() end
+
+---A part of it.
+---@param start integer counted from 1
+---@param count integer
+---@return pgvector.Dense
+function Dense:subvector(start, count) end
+
+---A bit string: 1 where the element is positive.
+---@return pgvector.Bit
+function Dense:binary_quantize() end
+
+---The value as `vector`.
+---@return pgvector.Vector
+function Dense:to_vector() end
+
+---The value as `halfvec`.
+---@return pgvector.Halfvec
+function Dense:to_halfvec() end
+
+---The value as `sparsevec`.
+---@return pgvector.Sparsevec
+function Dense:to_sparsevec() end
+
+---A vector of 32-bit floats.
+---@class pgvector.Vector : pgvector.Dense
+local Vector = {}
+
+---A vector of 16-bit floats.
+---@class pgvector.Halfvec : pgvector.Dense
+local Halfvec = {}
+
+---A vector of which only the elements that are not 0 are kept.
+---@class pgvector.Sparsevec : pgvector.AnyValue
+---@field [integer] number
+---@field dim integer the dimensions
+---@field elements table<integer, number> the elements that are not 0, by their 1-based index
+local Sparsevec = {}
+
+---Euclidean distance, `<->`.
+---@param other pgvector.Sparsevec|number[]|string
+---@return number
+function Sparsevec:l2_distance(other) end
+
+---Inner product.
+---@param other pgvector.Sparsevec|number[]|string
+---@return number
+function Sparsevec:inner_product(other) end
+
+---Negative inner product, `<#>`.
+---@param other pgvector.Sparsevec|number[]|string
+---@return number
+function Sparsevec:max_inner_product(other) end
+
+---Cosine distance, `<=>`.
+---@param other pgvector.Sparsevec|number[]|string
+---@return number
+function Sparsevec:cosine_distance(other) end
+
+---Taxicab distance, `<+>`.
+---@param other pgvector.Sparsevec|number[]|string
+---@return number
+function Sparsevec:l1_distance(other) end
+
+---The Euclidean length.
+---@return number
+function Sparsevec:norm() end
+
+---The same direction with length 1.
+---@return pgvector.Sparsevec
+function Sparsevec:l2_normalize() end
+
+---The value as `vector`.
+---@return pgvector.Vector
+function Sparsevec:to_vector() end
+
+---The value as `halfvec`.
+---@return pgvector.Halfvec
+function Sparsevec:to_halfvec() end
+
+---The value as `sparsevec`.
+---@return pgvector.Sparsevec
+function Sparsevec:to_sparsevec() end
+
+---How many elements are not 0.
+---@return integer
+function Sparsevec:nnz() end
+
+---The 1-based indices of the elements that are not 0, ascending.
+---@return integer[]
+function Sparsevec:indices() end
+
+---The elements that are not 0, in the order of `indices`.
+---@return number[]
+function Sparsevec:values() end
+
+---A bit string.
+---@class pgvector.Bit : pgvector.AnyValue
+---@field [integer] boolean
+local Bit = {}
+
+---How many bits differ, `<~>`.
+---@param other pgvector.Bit|boolean[]|string
+---@return number
+function Bit:hamming_distance(other) end
+
+---Jaccard distance, `<%>`.
+---@param other pgvector.Bit|boolean[]|string
+---@return number
+function Bit:jaccard_distance(other) end
+
+---Eight bits to a byte, the most significant first.
+---@return string
+function Bit:to_bytes() end
+
+---Makes vectors: `pg.vector { 1, 2, 3 }`, `pg.vector "[1,2,3]"`.
+---@class pgvector.VectorConstructor
+---@overload fun(x: number[]|string|pgvector.Value): pgvector.Vector
+local VectorConstructor = {}
+
+---From the server's text format.
+---@param text string
+---@return pgvector.Vector
+function VectorConstructor.from_text(text) end
+
+---From the server's binary format.
+---@param bytes string
+---@return pgvector.Vector
+function VectorConstructor.from_binary(bytes) end
+
+---From 32-bit floats, one after another.
+---@param bytes string
+---@param options? { endian: "little"|"big" }
+---@return pgvector.Vector
+function VectorConstructor.from_packed(bytes, options) end
+
+---Makes half-precision vectors.
+---@class pgvector.HalfvecConstructor
+---@overload fun(x: number[]|string|pgvector.Value): pgvector.Halfvec
+local HalfvecConstructor = {}
+
+---From the server's text format.
+---@param text string
+---@return pgvector.Halfvec
+function HalfvecConstructor.from_text(text) end
+
+---From the server's binary format.
+---@param bytes string
+---@return pgvector.Halfvec
+function HalfvecConstructor.from_binary(bytes) end
+
+---From 16-bit floats, one after another.
+---@param bytes string
+---@param options? { endian: "little"|"big" }
+---@return pgvector.Halfvec
+function HalfvecConstructor.from_packed(bytes, options) end
+
+---Makes sparse vectors: `pg.sparsevec({ [1] = 1.5 }, 3)`, `pg.sparsevec { 0, 1 }`.
+---@class pgvector.SparsevecConstructor
+---@overload fun(elements: table<integer, number>, dim: integer): pgvector.Sparsevec
+---@overload fun(x: number[]|string|pgvector.Value): pgvector.Sparsevec
+local SparsevecConstructor = {}
+
+---From the server's text format.
+---@param text string
+---@return pgvector.Sparsevec
+function SparsevecConstructor.from_text(text) end
+
+---From the server's binary format.
+---@param bytes string
+---@return pgvector.Sparsevec
+function SparsevecConstructor.from_binary(bytes) end
+
+---From 32-bit floats, zeros included, one after another.
+---@param bytes string
+---@param options? { endian: "little"|"big" }
+---@return pgvector.Sparsevec
+function SparsevecConstructor.from_packed(bytes, options) end
+
+---Makes bit strings: `pg.bit "101"`.
+---@class pgvector.BitConstructor
+---@overload fun(x: string|boolean[]|pgvector.Bit): pgvector.Bit
+local BitConstructor = {}
+
+---From text of `0` and `1`.
+---@param text string
+---@return pgvector.Bit
+function BitConstructor.from_text(text) end
+
+---From the server's binary format.
+---@param bytes string
+---@return pgvector.Bit
+function BitConstructor.from_binary(bytes) end
+
+---From bytes, eight bits each, one after another.
+---@param bytes string
+---@param options? { endian: "little"|"big" }
+---@return pgvector.Bit
+function BitConstructor.from_packed(bytes, options) end
+
+---Eight bits from each byte, the most significant first.
+---@param bytes string
+---@return pgvector.Bit
+function BitConstructor.from_bytes(bytes) end
+
+--------------------------------------------------------------------------------
+-- Errors
+
+---What wrong use and failure raise; see docs/errors.md.
+---@class pgvector.Error
+---@field class string "IntegrityError", "ArgumentError", …
+---@field message string what went wrong
+---@field sqlstate? string PostgreSQL's code, "23505"
+---@field name? string the condition's name, "unique_violation"
+---@field detail? string
+---@field hint? string
+---@field context? string
+---@field position? integer where in the SQL, in characters
+---@field severity? string
+---@field schema? string what the server blames
+---@field table? string
+---@field column? string
+---@field constraint? string
+---@field sql? string the statement
+---@field params? string its parameters, shortened
+---@field is_disconnect? boolean is the connection to the server lost?
+---@field where? string `file:line` of the caller
+
+--------------------------------------------------------------------------------
+-- Engine, connection, result
+
+---@class pgvector.EngineOptions
+---@field pool_size? integer idle connections that are kept (5)
+---@field max_overflow? integer connections beyond that while in use (10)
+---@field pool_timeout? number accepted for compatibility (30)
+---@field pool_recycle? number seconds after which a connection is replaced (-1: never)
+---@field pool_pre_ping? boolean test a connection before it is handed out
+---@field pool_use_lifo? boolean hand out the last used connection first
+---@field pool_reset_on_return? "rollback"|false
+---@field echo? boolean|fun(sql: string, params?: string, ms: number) log statements
+---@field hide_parameters? boolean keep values out of errors and logs
+---@field isolation_level? pgvector.IsolationLevel
+---@field timezone? string the session's TimeZone ("UTC")
+---@field connect_args? table<string, string|number|boolean> further libpq keywords
+---@field wait? "auto"|"blocking"|fun(conn: any, events: string, deadline?: number): string?
+
+---@alias pgvector.IsolationLevel "READ UNCOMMITTED"|"READ COMMITTED"|"REPEATABLE READ"|"SERIALIZABLE"|"AUTOCOMMIT"
+
+---Where a database is, and a pool of connections to it.
+---@class pgvector.Engine
+local Engine = {}
+
+---Takes a connection out of the pool. With `fn` it is closed afterwards, and
+---rolled back unless it was committed; `fn`'s results are returned.
+---@overload fun(self: pgvector.Engine): pgvector.Connection
+---@param fn fun(conn: pgvector.Connection): ...
+---@return ...
+function Engine:connect(fn) end
+
+---Calls `fn` in a transaction: COMMIT on return, ROLLBACK and re-raise on an error.
+---@param fn fun(conn: pgvector.Connection): ...
+---@return ...
+function Engine:begin(fn) end
+
+---Closes the idle connections; those in use are closed when they come back.
+function Engine:dispose() end
+
+---The pool's counters.
+---@return { size: integer, checked_in: integer, checked_out: integer, overflow: integer }
+function Engine:pool_status() end
+
+---@class pgvector.ConnectionInfo
+---@field server_version integer 150004 is 15.4
+---@field server_version_text string
+---@field backend_pid integer
+---@field encrypted boolean
+---@field vector_version? string of the vector extension
+---@field vector_schema? string
+---@field transaction_status "idle"|"active"|"intrans"|"inerror"|"unknown"
+
+---A connection: runs statements; the first one begins a transaction.
+---@class pgvector.Connection
+---@field engine pgvector.Engine
+---@field info pgvector.ConnectionInfo what is known of the server
+local Connection = {}
+
+---Runs a statement, once, or once for each of a sequence of parameter tables.
+---@param stmt pgvector.Executable
+---@param params? table<string, any>|table<string, any>[]
+---@return pgvector.Result
+function Connection:execute(stmt, params) end
+
+---Runs SQL text with `$1`, `$2`, …
+---@param sql string
+---@param params? any[] with `n` if there are nils in it
+---@return pgvector.Result
+function Connection:exec_sql(sql, params) end
+
+---The first column of the first row.
+---@param stmt pgvector.Executable
+---@param params? table<string, any>
+---@return any
+function Connection:scalar(stmt, params) end
+
+---The first column of every row.
+---@param stmt pgvector.Executable
+---@param params? table<string, any>
+---@return pgvector.ScalarResult
+function Connection:scalars(stmt, params) end
+
+---Begins a transaction explicitly; with `fn`, ends it too.
+---@overload fun(self: pgvector.Connection): pgvector.Transaction
+---@param fn fun(conn: pgvector.Connection): ...
+---@return ...
+function Connection:begin(fn) end
+
+---Sets a savepoint; with `fn`, ends it too.
+---@overload fun(self: pgvector.Connection): pgvector.Savepoint
+---@param fn fun(conn: pgvector.Connection): ...
+---@return ...
+function Connection:begin_nested(fn) end
+
+---Commits the open transaction.
+function Connection:commit() end
+
+---Rolls the open transaction back.
+function Connection:rollback() end
+
+---Is a transaction open?
+---@return boolean
+function Connection:in_transaction() end
+
+---Sets options of the transactions to come, until the connection is closed.
+---@param options { isolation_level?: pgvector.IsolationLevel, readonly?: boolean, deferrable?: boolean }
+---@return pgvector.Connection
+function Connection:execution_options(options) end
+
+---Loads rows with COPY.
+---@param target string|pgvector.Table|pgvector.Model
+---@param columns? string[] in the order of the values
+---@param source fun(copy: pgvector.Copy)|fun(): any[]?|any[][]
+---@return integer # how many rows were stored
+function Connection:copy_in(target, columns, source) end
+
+---Hands the server's notices to a function.
+---@param fn? fun(notice: table)
+function Connection:on_notice(fn) end
+
+---Closes the connection to the server; the next statement opens another.
+function Connection:invalidate() end
+
+---Gives the connection back; what was not committed is rolled back.
+function Connection:close() end
+
+---An open transaction.
+---@class pgvector.Transaction
+---@field is_active boolean
+local Transaction = {}
+
+---Commits.
+function Transaction:commit() end
+
+---Rolls back.
+function Transaction:rollback() end
+
+---Rolls back if neither commit nor rollback was called.
+function Transaction:close() end
+
+---A savepoint.
+---@class pgvector.Savepoint
+---@field is_active boolean
+local Savepoint = {}
+
+---Keeps what was done since.
+function Savepoint:commit() end
+
+---Takes back what was done since; the transaction goes on.
+function Savepoint:rollback() end
+
+---Rolls back unless the savepoint is over.
+function Savepoint:close() end
+
+---What the function of `copy_in` writes to.
+---@class pgvector.Copy
+local Copy = {}
+
+---Writes one row.
+---@param ... any the values; nil is NULL
+function Copy:write_row(...) end
+
+---Writes many rows.
+---@param rows any[][]|fun(): any[]?
+function Copy:write_rows(rows) end
+
+---What rows, scalars and mappings have in common. `for item in result do` works.
+---@class pgvector.Fetch
+---@overload fun(): any
+local Fetch = {}
+
+---Everything that is left.
+---@return any[]
+function Fetch:all() end
+
+---The first item, or nil; the rest is thrown away.
+---@return any
+function Fetch:first() end
+
+---The only item; raises NoResultFound or MultipleResultsFound.
+---@return any
+function Fetch:one() end
+
+---The only item or nil; raises MultipleResultsFound.
+---@return any
+function Fetch:one_or_none() end
+
+---Up to `n` items; an empty sequence at the end.
+---@param n integer
+---@return any[]
+function Fetch:fetchmany(n) end
+
+---Iterates over sequences of up to `n` items.
+---@param n integer
+---@return fun(): any[]?
+function Fetch:partitions(n) end
+
+---Leaves out what equals something returned before.
+---@generic T
+---@param self T
+---@param by? fun(item: any): any what to compare instead
+---@return T
+function Fetch:unique(by) end
+
+---Frees the result.
+function Fetch:close() end
+
+---The rows of a statement: tables with values by position and by name.
+---@class pgvector.Result : pgvector.Fetch
+---@field rowcount integer how many rows were returned or changed
+local Result = {}
+
+---The first column of the first row.
+---@return any
+function Result:scalar() end
+
+---The first column of the only row.
+---@return any
+function Result:scalar_one() end
+
+---The first column of the only row, or nil.
+---@return any
+function Result:scalar_one_or_none() end
+
+---The values of one column.
+---@param column? integer|string the first unless given
+---@return pgvector.ScalarResult
+function Result:scalars(column) end
+
+---Rows with names only.
+---@return pgvector.MappingResult
+function Result:mappings() end
+
+---Iterates over values: `for i, id, title in result:tuples() do`.
+---@return fun(state: any, i: integer): integer?, ...
+function Result:tuples() end
+
+---Some of the columns only.
+---@param ... integer|string
+---@return pgvector.Result
+function Result:columns(...) end
+
+---The names of the columns.
+---@return string[]
+function Result:keys() end
+
+---The values of one column.
+---@class pgvector.ScalarResult : pgvector.Fetch
+local ScalarResult = {}
+
+---Rows with names only.
+---@class pgvector.MappingResult : pgvector.Fetch
+local MappingResult = {}
+
+---The names of the columns.
+---@return string[]
+function MappingResult:keys() end
+
+--------------------------------------------------------------------------------
+-- Types
+
+---A column type. Calling it with arguments makes another one: `pg.String(50)`.
+---@class pgvector.Type
+---@overload fun(...): pgvector.Type
+local Type = {}
+
+---Checks a value as far as that is possible without the server.
+---@param value any anything but NULL
+---@return any # the value as it is sent
+function Type:check(value) end
+
+---A value as a constant in SQL text.
+---@param value any
+---@return string
+function Type:literal(value) end
+
+---How a value is sent: what the core's encoder takes.
+---@param name? string the column's, for messages
+---@return table
+function Type:bind_spec(name) end
+
+---How a value is read: what the core's decoder takes.
+---@return table
+function Type:result_spec() end
+
+--------------------------------------------------------------------------------
+-- Expressions
+
+---@alias pgvector.Operand any a value, an expression or a scalar subquery
+---@alias pgvector.VectorOperand pgvector.Value|number[]|string|pgvector.ColumnElement|pgvector.Select
+
+---Anything that has SQL text. `tostring(x)` shows it.
+---@class pgvector.ClauseElement
+local ClauseElement = {}
+
+---The SQL text and the values of its parameters, their number in `n`.
+---@param options? { literal_binds?: boolean } `literal_binds` writes values into the text
+---@return string sql
+---@return table? params
+function ClauseElement:compile(options) end
+
+---A column, or an expression made of columns.
+---@class pgvector.ColumnElement : pgvector.ClauseElement
+---@operator add(any): pgvector.ColumnElement
+---@operator sub(any): pgvector.ColumnElement
+---@operator mul(any): pgvector.ColumnElement
+---@operator div(any): pgvector.ColumnElement
+---@operator mod(any): pgvector.ColumnElement
+---@operator concat(any): pgvector.ColumnElement
+---@operator unm: pgvector.ColumnElement
+---@operator band(pgvector.ColumnElement): pgvector.ColumnElement
+---@operator bor(pgvector.ColumnElement): pgvector.ColumnElement
+---@operator bnot: pgvector.ColumnElement
+---@field type pgvector.Type
+local ColumnElement = {}
+
+---`self = other`; with `pg.null`, `self IS NULL`.
+---@param other pgvector.Operand
+---@return pgvector.ColumnElement
+function ColumnElement:eq(other) end
+
+---`self != other`; with `pg.null`, `self IS NOT NULL`.
+---@param other pgvector.Operand
+---@return pgvector.ColumnElement
+function ColumnElement:ne(other) end
+
+---`self < other`.
+---@param other pgvector.Operand
+---@return pgvector.ColumnElement
+function ColumnElement:lt(other) end
+
+---`self <= other`.
+---@param other pgvector.Operand
+---@return pgvector.ColumnElement
+function ColumnElement:le(other) end
+
+---`self > other`.
+---@param other pgvector.Operand
+---@return pgvector.ColumnElement
+function ColumnElement:gt(other) end
+
+---`self >= other`.
+---@param other pgvector.Operand
+---@return pgvector.ColumnElement
+function ColumnElement:ge(other) end
+
+---`self IS NULL`.
+---@return pgvector.ColumnElement
+function ColumnElement:is_null() end
+
+---`self IS NOT NULL`.
+---@return pgvector.ColumnElement
+function ColumnElement:is_not_null() end
+
+---`self IS x`.
+---@param x boolean|lightuserdata true, false or pg.null
+---@return pgvector.ColumnElement
+function ColumnElement:is_(x) end
+
+---`self IS NOT x`.
+---@param x boolean|lightuserdata true, false or pg.null
+---@return pgvector.ColumnElement
+function ColumnElement:is_not(x) end
+
+---`!=` that treats NULL as a value.
+---@param other pgvector.Operand
+---@return pgvector.ColumnElement
+function ColumnElement:is_distinct_from(other) end
+
+---`=` that treats NULL as a value.
+---@param other pgvector.Operand
+---@return pgvector.ColumnElement
+function ColumnElement:is_not_distinct_from(other) end
+
+---Is it one of these values, or of a select's rows?
+---@param values any[]|pgvector.Select
+---@return pgvector.ColumnElement
+function ColumnElement:in_(values) end
+
+---Is it none of these? A NULL among the values raises.
+---@param values any[]|pgvector.Select
+---@return pgvector.ColumnElement
+function ColumnElement:not_in(values) end
+
+---`self BETWEEN low AND high`.
+---@param low pgvector.Operand
+---@param high pgvector.Operand
+---@param options? { symmetric?: boolean }
+---@return pgvector.ColumnElement
+function ColumnElement:between(low, high, options) end
+
+---`self LIKE pattern`.
+---@param pattern string|pgvector.ColumnElement
+---@param options? { escape?: string }
+---@return pgvector.ColumnElement
+function ColumnElement:like(pattern, options) end
+
+---`self NOT LIKE pattern`.
+---@param pattern string|pgvector.ColumnElement
+---@param options? { escape?: string }
+---@return pgvector.ColumnElement
+function ColumnElement:not_like(pattern, options) end
+
+---LIKE without regard to case.
+---@param pattern string|pgvector.ColumnElement
+---@param options? { escape?: string }
+---@return pgvector.ColumnElement
+function ColumnElement:ilike(pattern, options) end
+
+---NOT LIKE without regard to case.
+---@param pattern string|pgvector.ColumnElement
+---@param options? { escape?: string }
+---@return pgvector.ColumnElement
+function ColumnElement:not_ilike(pattern, options) end
+
+---`self ~ pattern`, a POSIX regular expression.
+---@param pattern string|pgvector.ColumnElement
+---@param options? { flags?: string } `flags = "i"`: without regard to case
+---@return pgvector.ColumnElement
+function ColumnElement:regexp_match(pattern, options) end
+
+---Text: does it contain a string? JSON and arrays: `self @> other`.
+---@param other any
+---@return pgvector.ColumnElement
+function ColumnElement:contains(other) end
+
+---Does the text contain a string, whatever its case?
+---@param other string|pgvector.ColumnElement
+---@return pgvector.ColumnElement
+function ColumnElement:icontains(other) end
+
+---Does the text start with a string?
+---@param other string|pgvector.ColumnElement
+---@return pgvector.ColumnElement
+function ColumnElement:startswith(other) end
+
+---As `startswith`, without regard to case.
+---@param other string|pgvector.ColumnElement
+---@return pgvector.ColumnElement
+function ColumnElement:istartswith(other) end
+
+---Does the text end with a string?
+---@param other string|pgvector.ColumnElement
+---@return pgvector.ColumnElement
+function ColumnElement:endswith(other) end
+
+---As `endswith`, without regard to case.
+---@param other string|pgvector.ColumnElement
+---@return pgvector.ColumnElement
+function ColumnElement:iendswith(other) end
+
+---`self AND other AND …`.
+---@param ... pgvector.ColumnElement
+---@return pgvector.ColumnElement
+function ColumnElement:and_(...) end
+
+---`self OR other OR …`.
+---@param ... pgvector.ColumnElement
+---@return pgvector.ColumnElement
+function ColumnElement:or_(...) end
+
+---`NOT self`.
+---@return pgvector.ColumnElement
+function ColumnElement:not_() end
+
+---Any binary operator: `column:op("@@")(query)`.
+---@param sql string its characters
+---@param options? { type?: pgvector.Type, bool?: boolean }
+---@return fun(other: any): pgvector.ColumnElement
+function ColumnElement:op(sql, options) end
+
+---`self & other`.
+---@param other pgvector.Operand
+---@return pgvector.ColumnElement
+function ColumnElement:bitwise_and(other) end
+
+---`self | other`.
+---@param other pgvector.Operand
+---@return pgvector.ColumnElement
+function ColumnElement:bitwise_or(other) end
+
+---`self # other`.
+---@param other pgvector.Operand
+---@return pgvector.ColumnElement
+function ColumnElement:bitwise_xor(other) end
+
+---`CAST(self AS type)`.
+---@param type pgvector.Type
+---@return pgvector.ColumnElement
+function ColumnElement:cast(type) end
+
+---The same SQL, taken to be of another type here in Lua.
+---@param type pgvector.Type
+---@return pgvector.ColumnElement
+function ColumnElement:type_coerce(type) end
+
+---`self AS name` in a select list.
+---@param name string
+---@return pgvector.ColumnElement
+function ColumnElement:label(name) end
+
+---`self COLLATE "name"`.
+---@param collation string
+---@return pgvector.ColumnElement
+function ColumnElement:collate(collation) end
+
+---`self ASC`.
+---@return pgvector.ColumnElement
+function ColumnElement:asc() end
+
+---`self DESC`.
+---@return pgvector.ColumnElement
+function ColumnElement:desc() end
+
+---`… NULLS FIRST`.
+---@return pgvector.ColumnElement
+function ColumnElement:nulls_first() end
+
+---`… NULLS LAST`.
+---@return pgvector.ColumnElement
+function ColumnElement:nulls_last() end
+
+---Euclidean distance, `<->`.
+---@param other pgvector.VectorOperand
+---@return pgvector.ColumnElement
+function ColumnElement:l2_distance(other) end
+
+---Negative inner product, `<#>`.
+---@param other pgvector.VectorOperand
+---@return pgvector.ColumnElement
+function ColumnElement:max_inner_product(other) end
+
+---Cosine distance, `<=>`.
+---@param other pgvector.VectorOperand
+---@return pgvector.ColumnElement
+function ColumnElement:cosine_distance(other) end
+
+---Taxicab distance, `<+>`.
+---@param other pgvector.VectorOperand
+---@return pgvector.ColumnElement
+function ColumnElement:l1_distance(other) end
+
+---Hamming distance of bit strings, `<~>`.
+---@param other pgvector.VectorOperand
+---@return pgvector.ColumnElement
+function ColumnElement:hamming_distance(other) end
+
+---Jaccard distance of bit strings, `<%>`.
+---@param other pgvector.VectorOperand
+---@return pgvector.ColumnElement
+function ColumnElement:jaccard_distance(other) end
+
+---JSON: a member or an element, `->`.
+---@param key string|integer an index counts from 0
+---@return pgvector.ColumnElement
+function ColumnElement:get(key) end
+
+---JSON: a member or an element as text, `->>`.
+---@param key string|integer
+---@return pgvector.ColumnElement
+function ColumnElement:get_text(key) end
+
+---JSON: what lies at a path, `#>`.
+---@param path (string|integer)[]
+---@return pgvector.ColumnElement
+function ColumnElement:path(path) end
+
+---JSON: what lies at a path as text, `#>>`.
+---@param path (string|integer)[]
+---@return pgvector.ColumnElement
+function ColumnElement:path_text(path) end
+
+---JSON: the document without what lies at a path, `#-`.
+---@param path (string|integer)[]
+---@return pgvector.ColumnElement
+function ColumnElement:delete_path(path) end
+
+---JSON: `self ? key`.
+---@param key string
+---@return pgvector.ColumnElement
+function ColumnElement:has_key(key) end
+
+---JSON: has at least one of the keys, `?|`.
+---@param keys string[]
+---@return pgvector.ColumnElement
+function ColumnElement:has_any(keys) end
+
+---JSON: has every one of the keys, `?&`.
+---@param keys string[]
+---@return pgvector.ColumnElement
+function ColumnElement:has_all(keys) end
+
+---JSON: does the JSON path find anything? `@?`.
+---@param path string
+---@return pgvector.ColumnElement
+function ColumnElement:path_exists(path) end
+
+---JSON: what the JSON path's predicate gives, `@@`.
+---@param predicate string
+---@return pgvector.ColumnElement
+function ColumnElement:path_match(predicate) end
+
+---JSON: the document with another value at a path, `jsonb_set`.
+---@param path (string|integer)[]
+---@param value any
+---@return pgvector.ColumnElement
+function ColumnElement:set(path, value) end
+
+---JSON and arrays: `self <@ other`.
+---@param other any
+---@return pgvector.ColumnElement
+function ColumnElement:contained_by(other) end
+
+---Arrays: do they have an element in common? `&&`.
+---@param other any[]
+---@return pgvector.ColumnElement
+function ColumnElement:overlap(other) end
+
+---Arrays: `value = ANY(self)`.
+---@param value any
+---@param operator? string "=" unless given
+---@return pgvector.ColumnElement
+function ColumnElement:any(value, operator) end
+
+---Arrays: `value = ALL(self)`.
+---@param value any
+---@param operator? string "=" unless given
+---@return pgvector.ColumnElement
+function ColumnElement:all(value, operator) end
+
+---Arrays: an element.
+---@param index integer from 1
+---@return pgvector.ColumnElement
+function ColumnElement:at(index) end
+
+---Arrays: a slice, `self[first:last]`.
+---@param first integer
+---@param last integer
+---@return pgvector.ColumnElement
+function ColumnElement:slice(first, last) end
+
+---Full-text search, `self @@ query`.
+---@param query string|pgvector.ColumnElement
+---@param options? { config?: string }
+---@return pgvector.ColumnElement
+function ColumnElement:match(query, options) end
+
+---Division without remainder.
+---@param other pgvector.Operand
+---@return pgvector.ColumnElement
+function ColumnElement:floordiv(other) end
+
+---A call of an SQL function.
+---@class pgvector.Function : pgvector.ColumnElement
+local Function = {}
+
+---Tells the type of the result.
+---@param type pgvector.Type
+---@return pgvector.Function
+function Function:returns(type) end
+
+---`f(DISTINCT …)`.
+---@return pgvector.Function
+function Function:distinct() end
+
+---`f(… ORDER BY …)`.
+---@param ... pgvector.ColumnElement|string
+---@return pgvector.Function
+function Function:aggregate_order_by(...) end
+
+---`… FILTER (WHERE …)`.
+---@param ... pgvector.ColumnElement
+---@return pgvector.Function
+function Function:filter(...) end
+
+---`… WITHIN GROUP (ORDER BY …)`.
+---@param ... pgvector.ColumnElement|string
+---@return pgvector.Function
+function Function:within_group(...) end
+
+---`… OVER (…)`.
+---@param options? pgvector.OverOptions
+---@return pgvector.ColumnElement
+function Function:over(options) end
+
+---The function in FROM, with these columns.
+---@param ... any names, `{ name, type }` or columns; then perhaps options
+---@return pgvector.From
+function Function:table_valued(...) end
+
+---The function in FROM, as its only column.
+---@param name? string
+---@return pgvector.ColumnElement
+function Function:column_valued(name) end
+
+---@class pgvector.OverOptions
+---@field partition_by? any an expression or a sequence of them
+---@field order_by? any
+---@field rows? { [1]: integer?, [2]: integer? } from, to: negative before the row, nil unbounded
+---@field range? { [1]: integer?, [2]: integer? }
+---@field groups? { [1]: integer?, [2]: integer? }
+---@field exclude? "current row"|"group"|"ties"|"no others"
+
+---`EXISTS (SELECT …)`.
+---@class pgvector.Exists : pgvector.ColumnElement
+local Exists = {}
+
+---Adds conditions to the subquery.
+---@param ... pgvector.ColumnElement
+---@return pgvector.Exists
+function Exists:where(...) end
+
+---Names FROM elements of the subquery.
+---@param ... any
+---@return pgvector.Exists
+function Exists:select_from(...) end
+
+---Names what the subquery shares with the statement around it.
+---@param ... any
+---@return pgvector.Exists
+function Exists:correlate(...) end
+
+--------------------------------------------------------------------------------
+-- Statements
+
+---@alias pgvector.Target pgvector.From|pgvector.Model a table, model, alias or subquery
+---@alias pgvector.Executable pgvector.Statement|pgvector.Text|pgvector.DDL
+
+---What can stand in FROM: tables, aliases, subqueries, CTEs, joins.
+---@class pgvector.From : pgvector.ClauseElement
+---@field c table<string, pgvector.ColumnElement> the columns, by key
+local From = {}
+
+---`self AS name`.
+---@param name? string
+---@return pgvector.From
+function From:alias(name) end
+
+---`self JOIN right ON condition`; without a condition the foreign keys tell.
+---@param right pgvector.Target
+---@param condition? pgvector.ColumnElement
+---@param options? { isouter?: boolean, full?: boolean }
+---@return pgvector.From
+function From:join(right, condition, options) end
+
+---`self LEFT OUTER JOIN right`.
+---@param right pgvector.Target
+---@param condition? pgvector.ColumnElement
+---@return pgvector.From
+function From:outerjoin(right, condition) end
+
+---`self FULL OUTER JOIN right`.
+---@param right pgvector.Target
+---@param condition? pgvector.ColumnElement
+---@return pgvector.From
+function From:full_join(right, condition) end
+
+---`self TABLESAMPLE sampling`.
+---@param sampling pgvector.Function
+---@param options? { name?: string, seed?: any }
+---@return pgvector.From
+function From:tablesample(sampling, options) end
+
+---`WITH name AS (…)`.
+---@class pgvector.CTE : pgvector.From
+local CTE = {}
+
+---The recursive arm; it refers to `self`.
+---@param ... pgvector.Query
+---@return pgvector.CTE
+function CTE:union(...) end
+
+---The recursive arm; it refers to `self`.
+---@param ... pgvector.Query
+---@return pgvector.CTE
+function CTE:union_all(...) end
+
+---What all statements share. Every method returns a new statement.
+---@class pgvector.Statement : pgvector.ClauseElement
+local Statement = {}
+
+---Calls `fn(stmt, value)` if the value is neither nil nor false.
+---@generic T
+---@param self T
+---@param value any
+---@param fn fun(stmt: any, value: any): any
+---@param otherwise? fun(stmt: any): any
+---@return T
+function Statement:when(value, fn, otherwise) end
+
+---Options kept with the statement, without effect on its SQL.
+---@generic T
+---@param self T
+---@param ... any
+---@return T
+function Statement:options(...) end
+
+---Options kept with the statement, without effect on its SQL.
+---@generic T
+---@param self T
+---@param options table
+---@return T
+function Statement:execution_options(options) end
+
+---A WITH that the statement does not refer to.
+---@generic T
+---@param self T
+---@param ... pgvector.CTE
+---@return T
+function Statement:add_cte(...) end
+
+---What SELECT and set operations share.
+---@class pgvector.Query : pgvector.Statement
+local Query = {}
+
+---`ORDER BY …`; a string names a label or column, `pg.null` removes it.
+---@generic T
+---@param self T
+---@param ... pgvector.ColumnElement|string|lightuserdata
+---@return T
+function Query:order_by(...) end
+
+---`LIMIT n`; `pg.null` removes it.
+---@generic T
+---@param self T
+---@param n integer|pgvector.ColumnElement|lightuserdata
+---@return T
+function Query:limit(n) end
+
+---`OFFSET n`; `pg.null` removes it.
+---@generic T
+---@param self T
+---@param n integer|pgvector.ColumnElement|lightuserdata
+---@return T
+function Query:offset(n) end
+
+---`FETCH FIRST n ROWS ONLY`.
+---@generic T
+---@param self T
+---@param n integer|pgvector.ColumnElement
+---@param options? { with_ties?: boolean }
+---@return T
+function Query:fetch(n, options) end
+
+---`(SELECT …) AS name`, to select from.
+---@param name? string
+---@return pgvector.From
+function Query:subquery(name) end
+
+---The same as `subquery`.
+---@param name? string
+---@return pgvector.From
+function Query:alias(name) end
+
+---`LATERAL (SELECT …) AS name`.
+---@param name? string
+---@return pgvector.From
+function Query:lateral(name) end
+
+---`WITH name AS (SELECT …)`.
+---@param name? string
+---@param options? { recursive?: boolean, materialized?: boolean }
+---@return pgvector.CTE
+function Query:cte(name, options) end
+
+---The SELECT as a value.
+---@return pgvector.ColumnElement
+function Query:scalar_subquery() end
+
+---`EXISTS (SELECT …)`.
+---@return pgvector.ColumnElement
+function Query:exists() end
+
+---`self UNION other`.
+---@param ... pgvector.Query
+---@return pgvector.Query
+function Query:union(...) end
+
+---`self UNION ALL other`.
+---@param ... pgvector.Query
+---@return pgvector.Query
+function Query:union_all(...) end
+
+---`self INTERSECT other`.
+---@param ... pgvector.Query
+---@return pgvector.Query
+function Query:intersect(...) end
+
+---`self INTERSECT ALL other`.
+---@param ... pgvector.Query
+---@return pgvector.Query
+function Query:intersect_all(...) end
+
+---`self EXCEPT other`.
+---@param ... pgvector.Query
+---@return pgvector.Query
+function Query:except(...) end
+
+---`self EXCEPT ALL other`.
+---@param ... pgvector.Query
+---@return pgvector.Query
+function Query:except_all(...) end
+
+---SELECT.
+---@class pgvector.Select : pgvector.Query
+local Select = {}
+
+---`WHERE a AND b AND …`, added to what is there.
+---@param ... pgvector.ColumnElement
+---@return pgvector.Select
+function Select:where(...) end
+
+---The same as `where`.
+---@param ... pgvector.ColumnElement
+---@return pgvector.Select
+function Select:filter(...) end
+
+---`WHERE key = value AND …`, with columns by name.
+---@param values table<string, any>
+---@return pgvector.Select
+function Select:filter_by(values) end
+
+---`HAVING …`.
+---@param ... pgvector.ColumnElement
+---@return pgvector.Select
+function Select:having(...) end
+
+---Names FROM elements.
+---@param ... pgvector.Target
+---@return pgvector.Select
+function Select:select_from(...) end
+
+---`JOIN target ON condition`; without a condition the foreign keys tell.
+---@param target pgvector.Target
+---@param condition? pgvector.ColumnElement
+---@param options? { isouter?: boolean, full?: boolean }
+---@return pgvector.Select
+function Select:join(target, condition, options) end
+
+---`LEFT OUTER JOIN target`.
+---@param target pgvector.Target
+---@param condition? pgvector.ColumnElement
+---@return pgvector.Select
+function Select:outerjoin(target, condition) end
+
+---`FULL OUTER JOIN target`.
+---@param target pgvector.Target
+---@param condition? pgvector.ColumnElement
+---@return pgvector.Select
+function Select:full_join(target, condition) end
+
+---`left JOIN target`, where the left side must be told.
+---@param left pgvector.Target
+---@param target pgvector.Target
+---@param condition? pgvector.ColumnElement
+---@param options? { isouter?: boolean, full?: boolean }
+---@return pgvector.Select
+function Select:join_from(left, target, condition, options) end
+
+---`GROUP BY …`; `pg.null` removes it.
+---@param ... pgvector.ColumnElement|string|lightuserdata
+---@return pgvector.Select
+function Select:group_by(...) end
+
+---`SELECT DISTINCT`; with arguments as `distinct_on`.
+---@param ... pgvector.ColumnElement
+---@return pgvector.Select
+function Select:distinct(...) end
+
+---`SELECT DISTINCT ON (…)`.
+---@param ... pgvector.ColumnElement|string
+---@return pgvector.Select
+function Select:distinct_on(...) end
+
+---`FOR UPDATE`, `FOR SHARE`, …
+---@param options? { read?: boolean, key_share?: boolean, nowait?: boolean, skip_locked?: boolean, of?: any }
+---@return pgvector.Select
+function Select:with_for_update(options) end
+
+---Selects more columns.
+---@param ... any
+---@return pgvector.Select
+function Select:add_columns(...) end
+
+---Selects other columns.
+---@param ... any
+---@return pgvector.Select
+function Select:with_only_columns(...) end
+
+---Text between SELECT and the columns.
+---@param ... string|pgvector.Text
+---@return pgvector.Select
+function Select:prefix_with(...) end
+
+---Names what a subquery shares with the statement around it.
+---@param ... pgvector.Target
+---@return pgvector.Select
+function Select:correlate(...) end
+
+---It shares everything but these.
+---@param ... pgvector.Target
+---@return pgvector.Select
+function Select:correlate_except(...) end
+
+---The rows nearest to a vector, with their distance.
+---@param vector pgvector.ColumnElement
+---@param query pgvector.VectorOperand
+---@param options? pgvector.NearestOptions
+---@return pgvector.Select
+function Select:nearest(vector, query, options) end
+
+---@class pgvector.NearestOptions
+---@field metric? pgvector.Metric that of the column's index, else cosine
+---@field limit? integer how many rows (10)
+---@field within? number the greatest distance
+---@field label? string the name of the distance ("distance")
+---@field ef_search? integer hnsw.ef_search
+---@field probes? integer ivfflat.probes
+---@field iterative_scan? "relaxed_order"|"strict_order"|"off"
+---@field via? "halfvec"|"binary" search by a quantised index, rank by the full vectors
+---@field oversample? integer candidates for each row, with `via` (4)
+
+---What INSERT, UPDATE and DELETE share.
+---@class pgvector.DML : pgvector.Statement
+local DML = {}
+
+---`RETURNING …`: columns, expressions, tables and models.
+---@generic T
+---@param self T
+---@param ... any
+---@return T
+function DML:returning(...) end
+
+---`WITH name AS (INSERT …)`; its columns are those returned.
+---@param name? string
+---@param options? table
+---@return pgvector.CTE
+function DML:cte(name, options) end
+
+---@class pgvector.ConflictOptions
+---@field index_elements? any[] columns or expressions of the index that conflicts
+---@field constraint? string or the constraint's name
+---@field set? table the new values; of on_conflict_do_update
+---@field where? pgvector.ColumnElement only rows that satisfy it are updated
+---@field index_where? pgvector.ColumnElement the predicate of a partial index
+
+---INSERT.
+---@class pgvector.Insert : pgvector.DML
+---@field excluded table<string, pgvector.ColumnElement> the row that was to be inserted
+local Insert = {}
+
+---One row, or several; a missing key means DEFAULT.
+---@param values table<string, any>|table<string, any>[]
+---@return pgvector.Insert
+function Insert:values(values) end
+
+---`INSERT … SELECT`.
+---@param columns any[] columns or their names
+---@param query pgvector.Query
+---@return pgvector.Insert
+function Insert:from_select(columns, query) end
+
+---`ON CONFLICT DO NOTHING`.
+---@param options? pgvector.ConflictOptions
+---@return pgvector.Insert
+function Insert:on_conflict_do_nothing(options) end
+
+---`ON CONFLICT DO UPDATE`.
+---@param options pgvector.ConflictOptions
+---@return pgvector.Insert
+function Insert:on_conflict_do_update(options) end
+
+---What UPDATE and DELETE share.
+---@class pgvector.Filtered : pgvector.DML
+local Filtered = {}
+
+---`WHERE a AND b AND …`, added to what is there.
+---@generic T
+---@param self T
+---@param ... pgvector.ColumnElement
+---@return T
+function Filtered:where(...) end
+
+---`WHERE key = value AND …`, with columns by name.
+---@generic T
+---@param self T
+---@param values table<string, any>
+---@return T
+function Filtered:filter_by(values) end
+
+---Allows the statement to have no condition.
+---@generic T
+---@param self T
+---@return T
+function Filtered:all_rows() end
+
+---Names further tables: `UPDATE … FROM`, `DELETE … USING`.
+---@generic T
+---@param self T
+---@param ... pgvector.Target
+---@return T
+function Filtered:using(...) end
+
+---UPDATE.
+---@class pgvector.Update : pgvector.Filtered
+local Update = {}
+
+---The new values: values or expressions.
+---@param values table<string, any>
+---@return pgvector.Update
+function Update:values(values) end
+
+---DELETE.
+---@class pgvector.Delete : pgvector.Filtered
+local Delete = {}
+
+---SQL by hand, with `:name` parameters.
+---@class pgvector.Text : pgvector.ColumnElement
+local Text = {}
+
+---Gives values to parameters.
+---@param values table<string, any>
+---@return pgvector.Text
+function Text:bindparams(values) end
+
+---Tells what it returns.
+---@param ... any columns, or a sequence of `{ name, type }`
+---@return pgvector.Text
+function Text:columns(...) end
+
+---`(…) AS name`; tell its columns first.
+---@param name? string
+---@return pgvector.From
+function Text:subquery(name) end
+
+---`WITH name AS (…)`; tell its columns first.
+---@param name? string
+---@param options? { recursive?: boolean, materialized?: boolean }
+---@return pgvector.CTE
+function Text:cte(name, options) end
+
+---Options kept with the statement, without effect on its SQL.
+---@param options table
+---@return pgvector.Text
+function Text:execution_options(options) end
+
+--------------------------------------------------------------------------------
+-- Tables and models
+
+---@alias pgvector.Bind pgvector.Engine|pgvector.Connection
+
+---@class pgvector.ColumnOptions
+---@field [integer] any the name, the type, ForeignKey, Identity, Computed, Sequence, CheckConstraint
+---@field name? string
+---@field key? string the name in Lua
+---@field primary_key? boolean
+---@field nullable? boolean
+---@field unique? boolean
+---@field index? boolean
+---@field default? any a value or a function that gives one
+---@field onupdate? any
+---@field server_default? any SQL text or an expression
+---@field server_onupdate? any
+---@field identity? boolean|table
+---@field autoincrement? boolean
+---@field comment? string
+---@field deferred? boolean not loaded with an object until it is read
+---@field deferred_group? string
+---@field validate? fun(value: any, key: string, object: table): any
+---@field as? "string"|"number"|"epoch"|"auto" how values are read
+---@field info? table
+
+---A column of a table.
+---@class pgvector.Column : pgvector.ColumnElement
+---@field name string
+---@field key string
+---@field table pgvector.Table
+local Column = {}
+
+---A constraint or foreign key of a table.
+---@class pgvector.Constraint
+---@field name? string
+local Constraint = {}
+
+---FOREIGN KEY.
+---@class pgvector.ForeignKeyConstraint : pgvector.Constraint
+local ForeignKeyConstraint = {}
+
+---The columns referred to.
+---@return pgvector.Column[]
+function ForeignKeyConstraint:referred_columns() end
+
+---The table referred to.
+---@return pgvector.Table
+function ForeignKeyConstraint:referred_table() end
+
+---An index.
+---@class pgvector.Index
+---@field name? string
+---@field table? pgvector.Table
+---@field metric? pgvector.Metric of a vector index
+local Index = {}
+
+---Creates it.
+---@param bind pgvector.Bind
+---@param options? { checkfirst?: boolean }
+function Index:create(bind, options) end
+
+---Drops it.
+---@param bind pgvector.Bind
+---@param options? { checkfirst?: boolean }
+function Index:drop(bind, options) end
+
+---@class pgvector.VectorIndexOptions
+---@field metric pgvector.Metric
+---@field name? string
+---@field where? any the predicate of a partial index
+---@field concurrently? boolean
+---@field ops? table<string, string>
+---@field tablespace? string
+---@field comment? string
+---@field info? table
+
+---@class pgvector.HNSWOptions : pgvector.VectorIndexOptions
+---@field m? integer connections of an element (16)
+---@field ef_construction? integer candidates while building (64)
+
+---@class pgvector.IVFFlatOptions : pgvector.VectorIndexOptions
+---@field lists? integer (100)
+
+---A table.
+---@class pgvector.Table : pgvector.From
+---@field name string
+---@field schema? string
+---@field metadata pgvector.MetaData
+---@field indexes pgvector.Index[]
+---@field constraints pgvector.Constraint[]
+local Table = {}
+
+---Creates it with its types and indexes.
+---@param bind pgvector.Bind
+---@param options? { checkfirst?: boolean }
+function Table:create(bind, options) end
+
+---Drops it.
+---@param bind pgvector.Bind
+---@param options? { checkfirst?: boolean }
+function Table:drop(bind, options) end
+
+---Copies it into other metadata.
+---@param metadata pgvector.MetaData
+---@param options? { name?: string, schema?: string|false }
+---@return pgvector.Table
+function Table:to_metadata(metadata, options) end
+
+---A collection of tables.
+---@class pgvector.MetaData
+---@field tables table<string, pgvector.Table>
+---@field schema? string
+local MetaData = {}
+
+---Creates extensions, types, tables and indexes that are missing.
+---@param bind pgvector.Bind
+---@param options? { checkfirst?: boolean, tables?: any[] }
+function MetaData:create_all(bind, options) end
+
+---Drops the tables and the enums that only they use.
+---@param bind pgvector.Bind
+---@param options? { checkfirst?: boolean, tables?: any[] }
+function MetaData:drop_all(bind, options) end
+
+---The tables, each behind those it refers to.
+---@return pgvector.Table[]
+function MetaData:sorted_tables() end
+
+---Forgets a table.
+---@param table pgvector.Table
+function MetaData:remove(table) end
+
+---Forgets all tables.
+function MetaData:clear() end
+
+---An executable DDL statement.
+---@class pgvector.DDL : pgvector.ClauseElement
+local DDL = {}
+
+---A model: a table and the class of its rows. `Model.key` is a column.
+---@class pgvector.Model : { [string]: pgvector.ColumnElement }
+---@overload fun(values?: table<string, any>): table
+---@field methods table methods of instances
+---@field __table pgvector.Table
+---@field __name string
+local Model = {}
+
+---Columns, constraints and methods that models share.
+---@class pgvector.AbstractModel
+---@field methods table
+local AbstractModel = {}
+
+---Defines a model with these columns.
+---@param name string
+---@param body table
+---@param options? table
+---@return pgvector.Model
+function AbstractModel:model(name, body, options) end
+
+---What models are defined on.
+---@class pgvector.DeclarativeBase
+---@field metadata pgvector.MetaData
+local DeclarativeBase = {}
+
+---Defines a model.
+---@param name string the table's name
+---@param body table columns by key; constraints and indexes in the array part
+---@param options? table `schema`, `mixins`, and the options of Table
+---@return pgvector.Model
+function DeclarativeBase:model(name, body, options) end
+
+---Collects what models share.
+---@param body table
+---@param options? { mixins?: any[] }
+---@return pgvector.AbstractModel
+function DeclarativeBase:abstract(body, options) end
+
+--------------------------------------------------------------------------------
+-- Sessions
+
+---Makes sessions: `Session()`, `Session(fn)`.
+---@class pgvector.SessionMaker
+---@overload fun(): pgvector.Session
+---@overload fun(options: pgvector.SessionOptions): pgvector.Session
+---@overload fun(fn: fun(session: pgvector.Session): ...): ...
+local SessionMaker = {}
+
+---Calls `fn` in a transaction and closes the session.
+---@param fn fun(session: pgvector.Session): ...
+---@return ...
+function SessionMaker:begin(fn) end
+
+---Changes the options of sessions to come.
+---@param options pgvector.SessionOptions
+function SessionMaker:configure(options) end
+
+---@class pgvector.SessionOptions
+---@field bind? pgvector.Bind
+---@field autoflush? boolean
+---@field expire_on_commit? boolean
+---@field info? table
+
+---Loads rows as objects and writes back what changed.
+---@class pgvector.Session
+---@field bind pgvector.Bind
+---@field autoflush boolean
+---@field expire_on_commit boolean
+---@field info table
+---@field new table[] objects to be inserted
+---@field dirty table[] objects to be updated
+---@field deleted table[] objects to be deleted
+local Session = {}
+
+---Will be inserted.
+---@param object table
+function Session:add(object) end
+
+---Will be inserted.
+---@param objects table[]
+function Session:add_all(objects) end
+
+---Will be deleted.
+---@param object table
+function Session:delete(object) end
+
+---The object with that primary key, or nil.
+---@param model pgvector.Model
+---@param key any
+---@param options? { options?: any[], populate_existing?: boolean, with_for_update?: boolean|table }
+---@return table?
+function Session:get(model, key, options) end
+
+---The same; raises NoResultFound.
+---@param model pgvector.Model
+---@param key any
+---@param options? table
+---@return table
+function Session:get_one(model, key, options) end
+
+---Copies the values to this session's object of that row.
+---@param object table
+---@return table
+function Session:merge(object) end
+
+---Reads an object again, now.
+---@param object table
+---@param keys? string[]
+function Session:refresh(object, keys) end
+
+---Reads an object again when needed.
+---@param object table
+---@param keys? string[]
+function Session:expire(object, keys) end
+
+---Reads all objects again when needed.
+function Session:expire_all() end
+
+---Takes an object out of the session.
+---@param object table
+function Session:expunge(object) end
+
+---Takes all objects out of the session.
+function Session:expunge_all() end
+
+---Writes inserts, updates and deletes now.
+function Session:flush() end
+
+---Flushes and commits.
+function Session:commit() end
+
+---Rolls back, the objects too.
+function Session:rollback() end
+
+---Rolls back what was not committed and lets go of all objects.
+function Session:close() end
+
+---Begins a transaction; with `fn`, ends it too.
+---@param fn? fun(session: pgvector.Session): ...
+---@return any
+function Session:begin(fn) end
+
+---Sets a savepoint; with `fn`, ends it too.
+---@param fn? fun(session: pgvector.Session): ...
+---@return any
+function Session:begin_nested(fn) end
+
+---Runs a statement; models become objects.
+---@param stmt pgvector.Executable
+---@param params? table
+---@return pgvector.Result
+function Session:execute(stmt, params) end
+
+---The first element of every row.
+---@param stmt pgvector.Executable
+---@param params? table
+---@return pgvector.ScalarResult
+function Session:scalars(stmt, params) end
+
+---The first element of the first row.
+---@param stmt pgvector.Executable
+---@param params? table
+---@return any
+function Session:scalar(stmt, params) end
+
+---Calls `fn` without writing before queries.
+---@param fn fun(session: pgvector.Session): ...
+---@return ...
+function Session:no_autoflush(fn) end
+
+---Is a transaction open?
+---@return boolean
+function Session:in_transaction() end
+
+---Is a savepoint open?
+---@return boolean
+function Session:in_nested_transaction() end
+
+---Would a flush write it?
+---@param object table
+---@return boolean
+function Session:is_modified(object) end
+
+---Is it in this session?
+---@param object table
+---@return boolean
+function Session:contains(object) end
+
+---The connection of the transaction.
+---@return pgvector.Connection
+function Session:connection() end
+
+---A session's transaction or savepoint.
+---@class pgvector.SessionTransaction
+---@field is_active boolean
+local SessionTransaction = {}
+
+---Flushes and commits.
+function SessionTransaction:commit() end
+
+---Rolls back, the objects too.
+function SessionTransaction:rollback() end
+
+---Rolls back unless it is over.
+function SessionTransaction:close() end
+
+---@class pgvector.RelationshipOptions
+---@field back_populates? string the other side's name
+---@field backref? string its name, where the target does not define it
+---@field secondary? any the association table
+---@field foreign_keys? any
+---@field remote_side? any
+---@field primaryjoin? any
+---@field uselist? boolean
+---@field order_by? any
+---@field cascade? string "save-update, merge"
+---@field lazy? "select"|"raise"|"noload"
+---@field viewonly? boolean
+---@field passive_deletes? boolean
+
+---A relationship in expressions: `Author.books`.
+---@class pgvector.Relationship
+local Relationship = {}
+
+---Is there a related row like this?
+---@param criterion? pgvector.ColumnElement|table<string, any>
+---@return pgvector.ColumnElement
+function Relationship:any(criterion) end
+
+---The same for one object.
+---@param criterion? pgvector.ColumnElement|table<string, any>
+---@return pgvector.ColumnElement
+function Relationship:has(criterion) end
+
+---Is this object in the list?
+---@param object table
+---@return pgvector.ColumnElement
+function Relationship:contains(object) end
+
+---Is it this object?
+---@param object table|lightuserdata
+---@return pgvector.ColumnElement
+function Relationship:eq(object) end
+
+---Is it not this object?
+---@param object table|lightuserdata
+---@return pgvector.ColumnElement
+function Relationship:ne(object) end
+
+---Is there none?
+---@return pgvector.ColumnElement
+function Relationship:is_null() end
+
+---Is there one?
+---@return pgvector.ColumnElement
+function Relationship:is_not_null() end
+
+---The same relationship to an alias of the target.
+---@param alias any
+---@return pgvector.Relationship
+function Relationship:of_type(alias) end
+
+---A list of related objects.
+---@class pgvector.RelatedList
+---@field [integer] table
+local RelatedList = {}
+
+---Puts an object at the end.
+---@param object table
+function RelatedList:append(object) end
+
+---Takes an object out.
+---@param object table
+function RelatedList:remove(object) end
+
+---Takes all out.
+function RelatedList:clear() end
+
+---`pg.orm`: models and sessions.
+---@class pgvector.orm
+local orm = {}
+
+---Makes a base for models.
+---@param options? { schema?: string, naming_convention?: any, extensions?: string[], metadata?: pgvector.MetaData }
+---@return pgvector.DeclarativeBase
+function orm.declarative_base(options) end
+
+---Makes a factory of sessions.
+---@param options? pgvector.SessionOptions
+---@return pgvector.SessionMaker
+function orm.sessionmaker(options) end
+
+---Makes a session.
+---@param bind pgvector.Bind
+---@param options? pgvector.SessionOptions
+---@return pgvector.Session
+function orm.Session(bind, options) end
+
+---An attribute that holds related objects.
+---@param target string|pgvector.Model|fun(): pgvector.Model
+---@param options? pgvector.RelationshipOptions
+---@return pgvector.Relationship
+function orm.relationship(target, options) end
+
+---A plain table of an object, without vectors and deferred columns.
+---@param object table
+---@param options? { only?: string[], exclude?: string[], include?: string[] }
+---@return table
+function orm.to_table(object, options) end
+
+---Marks an attribute as changed.
+---@param object table
+---@param key string
+function orm.flag_modified(object, key) end
+
+---`pg.json`: how JSON columns are read and written.
+---@class pgvector.json
+---@field null table JSON's null as a whole document
+local json = {}
+
+---Chooses the codec; nil for the default.
+---@param codec? { encode: function, decode: function }
+function json.use(codec) end
+
+---Writes JSON text.
+---@param value any
+---@return string
+function json.encode(value) end
+
+---Reads JSON text.
+---@param text string
+---@return any
+function json.decode(text) end
+
+---Marks a table as a JSON array.
+---@param t? table
+---@return table
+function json.array(t) end
+
+---Marks a table as a JSON object.
+---@param t? table
+---@return table
+function json.object(t) end
+
+--------------------------------------------------------------------------------
+-- The module
+
+---What `require "pgvector"` returns.
+---@class pgvector
+---@field _VERSION string
+---@field vector pgvector.VectorConstructor
+---@field new pgvector.VectorConstructor the same as vector
+---@field halfvec pgvector.HalfvecConstructor
+---@field sparsevec pgvector.SparsevecConstructor
+---@field bit pgvector.BitConstructor
+---@field null lightuserdata NULL
+---@field orm pgvector.orm
+---@field json pgvector.json
+---@field func table<string, fun(...): pgvector.Function> any SQL function: `func.lower(x)`
+---@field default pgvector.ColumnElement the word DEFAULT
+---@field SmallInteger pgvector.Type SMALLINT
+---@field Integer pgvector.Type INTEGER
+---@field BigInteger pgvector.Type BIGINT
+---@field Real pgvector.Type REAL
+---@field Double pgvector.Type DOUBLE PRECISION
+---@field Float pgvector.Type FLOAT(p)
+---@field Numeric pgvector.Type NUMERIC(p, s)
+---@field Boolean pgvector.Type BOOLEAN
+---@field Text pgvector.Type TEXT
+---@field String pgvector.Type VARCHAR(n)
+---@field CHAR pgvector.Type CHAR(n)
+---@field CITEXT pgvector.Type CITEXT
+---@field LargeBinary pgvector.Type BYTEA
+---@field DateTime pgvector.Type TIMESTAMP; `DateTime { timezone = true }`
+---@field Date pgvector.Type DATE
+---@field Time pgvector.Type TIME
+---@field Interval pgvector.Type INTERVAL
+---@field UUID pgvector.Type UUID
+---@field JSON pgvector.Type JSON
+---@field JSONB pgvector.Type JSONB
+---@field ARRAY pgvector.Type `ARRAY(T)`
+---@field Enum pgvector.Type `Enum { "a", "b", name = "mood" }`
+---@field TSVECTOR pgvector.Type TSVECTOR
+---@field TSQUERY pgvector.Type TSQUERY
+---@field REGCONFIG pgvector.Type REGCONFIG
+---@field INET pgvector.Type INET
+---@field CIDR pgvector.Type CIDR
+---@field MACADDR pgvector.Type MACADDR
+---@field VECTOR pgvector.Type VECTOR(n)
+---@field Vector pgvector.Type the same as VECTOR
+---@field HALFVEC pgvector.Type HALFVEC(n)
+---@field SPARSEVEC pgvector.Type SPARSEVEC(n)
+---@field BIT pgvector.Type BIT(n)
+---@field Type pgvector.Type any other type, by its SQL
+---@field TypeDecorator pgvector.Type `TypeDecorator { impl=, bind=, result= }`
+local pg = {}
+
+---The type's name of a value, or nil.
+---@param x any
+---@return "vector"|"halfvec"|"sparsevec"|"bit"|nil
+function pg.is_vector(x) end
+
+---The distances from `q`, in the order of the list.
+---@param q any
+---@param list any[]
+---@param metric pgvector.Metric
+---@return number[]
+function pg.distances(q, list, metric) end
+
+---Up to `k` of the list, the nearest first.
+---@param q any
+---@param list any[]
+---@param k integer
+---@param metric pgvector.Metric
+---@return { index: integer, distance: number }[]
+function pg.top_k(q, list, k, metric) end
+
+---Up to `k` indices, by maximal marginal relevance.
+---@param q any
+---@param list any[]
+---@param k integer
+---@param options? { lambda?: number, metric?: pgvector.Metric }
+---@return integer[]
+function pg.mmr(q, list, k, options) end
+
+---Is it one of our errors, of this kind?
+---@param value any
+---@param what? string a class, a SQLSTATE or a condition's name
+---@return boolean
+function pg.is_error(value, what) end
+
+---Calls `f(...)`; an error becomes `nil, err`.
+---@param f function
+---@param ... any
+---@return any
+function pg.try(f, ...) end
+
+---Makes an engine; nothing is connected yet.
+---@param target string|table a URL, a keyword string, or libpq's keywords
+---@param options? pgvector.EngineOptions
+---@return pgvector.Engine
+function pg.create_engine(target, options) end
+
+---The text form, as the rock `pgvector` names it.
+---@param v pgvector.Value|number[]
+---@return string
+function pg.serialize(v) end
+
+---A vector from its text form.
+---@param text string
+---@return pgvector.Vector
+function pg.deserialize(text) end
+
+---Teaches a connected pgmoon object our values.
+---@param pgmoon table
+function pg.setup_vector(pgmoon) end
+
+---SELECT.
+---@param ... any columns, expressions, tables, models
+---@return pgvector.Select
+function pg.select(...) end
+
+---INSERT.
+---@param target pgvector.Target
+---@return pgvector.Insert
+function pg.insert(target) end
+
+---UPDATE.
+---@param target pgvector.Target
+---@return pgvector.Update
+function pg.update(target) end
+
+---DELETE.
+---@param target pgvector.Target
+---@return pgvector.Delete
+function pg.delete(target) end
+
+---SQL by hand.
+---@param sql string
+---@param values? table<string, any>
+---@return pgvector.Text
+function pg.text(sql, values) end
+
+---Rows of values in FROM.
+---@param columns any[]
+---@param rows any[][]
+---@param name? string
+---@return pgvector.From
+function pg.values(columns, rows, name) end
+
+---`avg(x)`; keeps a vector type.
+---@param x any
+---@return pgvector.Function
+function pg.avg(x) end
+
+---`sum(x)`; keeps a vector type.
+---@param x any
+---@return pgvector.Function
+function pg.sum(x) end
+
+---`a AND b AND …`.
+---@param ... pgvector.ColumnElement
+---@return pgvector.ColumnElement
+function pg.and_(...) end
+
+---`a OR b OR …`.
+---@param ... pgvector.ColumnElement
+---@return pgvector.ColumnElement
+function pg.or_(...) end
+
+---`NOT a`.
+---@param condition pgvector.ColumnElement
+---@return pgvector.ColumnElement
+function pg.not_(condition) end
+
+---The constant `true`.
+---@return pgvector.ColumnElement
+function pg.true_() end
+
+---The constant `false`.
+---@return pgvector.ColumnElement
+function pg.false_() end
+
+---`EXISTS (SELECT …)`.
+---@param ... any a select, or columns and tables
+---@return pgvector.Exists
+function pg.exists(...) end
+
+---A value as a parameter of its own.
+---@param value any
+---@param type? pgvector.Type
+---@return pgvector.ColumnElement
+function pg.literal(value, type) end
+
+---SQL text as a column; never from a user.
+---@param sql string
+---@param type? pgvector.Type
+---@return pgvector.ColumnElement
+function pg.literal_column(sql, type) end
+
+---A named parameter.
+---@param name string
+---@param options? { type?: pgvector.Type, value?: any, required?: boolean }
+---@return pgvector.ColumnElement
+function pg.bindparam(name, options) end
+
+---`CASE …`.
+---@param branches table `{ { condition, result }, …, else_ =, value = }`
+---@return pgvector.ColumnElement
+function pg.case(branches) end
+
+---`CAST(x AS type)`.
+---@param x any
+---@param type pgvector.Type
+---@return pgvector.ColumnElement
+function pg.cast(x, type) end
+
+---The same SQL, of another type in Lua.
+---@param x any
+---@param type pgvector.Type
+---@return pgvector.ColumnElement
+function pg.type_coerce(x, type) end
+
+---`EXTRACT(field FROM x)`.
+---@param field string
+---@param x any
+---@return pgvector.ColumnElement
+function pg.extract(field, x) end
+
+---`(a, b, …)`.
+---@param ... any
+---@return pgvector.ColumnElement
+function pg.tuple(...) end
+
+---`ARRAY[a, b, …]`.
+---@param list any[]
+---@param type? pgvector.Type of the elements
+---@return pgvector.ColumnElement
+function pg.array(list, type) end
+
+---`ANY(x)`.
+---@param x any a select or an array
+---@return pgvector.ColumnElement
+function pg.any_(x) end
+
+---`ALL(x)`.
+---@param x any a select or an array
+---@return pgvector.ColumnElement
+function pg.all_(x) end
+
+---`x ASC`.
+---@param x pgvector.ColumnElement|string
+---@return pgvector.ColumnElement
+function pg.asc(x) end
+
+---`x DESC`.
+---@param x pgvector.ColumnElement|string
+---@return pgvector.ColumnElement
+function pg.desc(x) end
+
+---`x NULLS FIRST`.
+---@param x pgvector.ColumnElement|string
+---@return pgvector.ColumnElement
+function pg.nulls_first(x) end
+
+---`x NULLS LAST`.
+---@param x pgvector.ColumnElement|string
+---@return pgvector.ColumnElement
+function pg.nulls_last(x) end
+
+---`x BETWEEN low AND high`.
+---@param x any
+---@param low any
+---@param high any
+---@return pgvector.ColumnElement
+function pg.between(x, low, high) end
+
+---`x COLLATE name`.
+---@param x any
+---@param collation string
+---@return pgvector.ColumnElement
+function pg.collate(x, collation) end
+
+---`x AS name`.
+---@param x any
+---@param name string
+---@return pgvector.ColumnElement
+function pg.label(x, name) end
+
+---A name as SQL writes it.
+---@param name string
+---@return string
+function pg.quoted_name(name) end
+
+---A column without a table.
+---@param name string
+---@param type? pgvector.Type
+---@return pgvector.ColumnElement
+function pg.column(name, type) end
+
+---A table that no metadata knows.
+---@param name string
+---@param ... any columns or their names
+---@return pgvector.From
+function pg.table(name, ...) end
+
+---A table or subquery under another name.
+---@param x pgvector.Target
+---@param name? string
+---@return pgvector.From
+function pg.alias(x, name) end
+
+---`left JOIN right`.
+---@param left pgvector.Target
+---@param right pgvector.Target
+---@param condition? pgvector.ColumnElement
+---@param options? table
+---@return pgvector.From
+function pg.join(left, right, condition, options) end
+
+---`left LEFT OUTER JOIN right`.
+---@param left pgvector.Target
+---@param right pgvector.Target
+---@param condition? pgvector.ColumnElement
+---@return pgvector.From
+function pg.outerjoin(left, right, condition) end
+
+---`x TABLESAMPLE sampling`.
+---@param x pgvector.Target
+---@param sampling pgvector.Function
+---@param options? { name?: string, seed?: any }
+---@return pgvector.From
+function pg.tablesample(x, sampling, options) end
+
+---UNION of selects.
+---@param ... pgvector.Query
+---@return pgvector.Query
+function pg.union(...) end
+
+---UNION ALL of selects.
+---@param ... pgvector.Query
+---@return pgvector.Query
+function pg.union_all(...) end
+
+---INTERSECT of selects.
+---@param ... pgvector.Query
+---@return pgvector.Query
+function pg.intersect(...) end
+
+---INTERSECT ALL of selects.
+---@param ... pgvector.Query
+---@return pgvector.Query
+function pg.intersect_all(...) end
+
+---EXCEPT of selects.
+---@param ... pgvector.Query
+---@return pgvector.Query
+function pg.except(...) end
+
+---EXCEPT ALL of selects.
+---@param ... pgvector.Query
+---@return pgvector.Query
+function pg.except_all(...) end
+
+---A collection of tables.
+---@param options? { schema?: string, naming_convention?: any, extensions?: string[], info?: table }
+---@return pgvector.MetaData
+function pg.MetaData(options) end
+
+---A table.
+---@param name string
+---@param metadata pgvector.MetaData
+---@param items any[]
+---@param options? table
+---@return pgvector.Table
+function pg.Table(name, metadata, items, options) end
+
+---A column.
+---@param options pgvector.ColumnOptions
+---@return pgvector.Column
+function pg.Column(options) end
+
+---The foreign key of one column.
+---@param target string|pgvector.Column `"table.column"`
+---@param options? table
+---@return pgvector.Constraint
+function pg.ForeignKey(target, options) end
+
+---`GENERATED … AS IDENTITY`.
+---@param options? table
+---@return table
+function pg.Identity(options) end
+
+---`GENERATED ALWAYS AS (…)`.
+---@param sql any SQL text or an expression
+---@param options? { stored?: boolean }
+---@return table
+function pg.Computed(sql, options) end
+
+---A sequence that feeds a column's default.
+---@param name string
+---@param options? table
+---@return table
+function pg.Sequence(name, options) end
+
+---PRIMARY KEY.
+---@param ... any columns, then options
+---@return pgvector.Constraint
+function pg.PrimaryKeyConstraint(...) end
+
+---UNIQUE.
+---@param ... any columns, then options
+---@return pgvector.Constraint
+function pg.UniqueConstraint(...) end
+
+---CHECK.
+---@param condition any SQL text or an expression
+---@param options? table
+---@return pgvector.Constraint
+function pg.CheckConstraint(condition, options) end
+
+---FOREIGN KEY.
+---@param columns any[]
+---@param targets any[]
+---@param options? table
+---@return pgvector.ForeignKeyConstraint
+function pg.ForeignKeyConstraint(columns, targets, options) end
+
+---EXCLUDE.
+---@param elements any[][] `{ element, operator }`
+---@param options? table
+---@return pgvector.Constraint
+function pg.ExcludeConstraint(elements, options) end
+
+---An index.
+---@param name? string
+---@param ... any columns, names or expressions, then options
+---@return pgvector.Index
+function pg.Index(name, ...) end
+
+---An HNSW index.
+---@param element any a column, its name or an expression
+---@param options pgvector.HNSWOptions
+---@return pgvector.Index
+function pg.HNSW(element, options) end
+
+---An IVFFlat index.
+---@param element any a column, its name or an expression
+---@param options pgvector.IVFFlatOptions
+---@return pgvector.Index
+function pg.IVFFlat(element, options) end
+
+---`CREATE TABLE`.
+---@param table pgvector.Table
+---@param options? table
+---@return pgvector.DDL
+function pg.CreateTable(table, options) end
+
+---`DROP TABLE`.
+---@param table pgvector.Table
+---@param options? table
+---@return pgvector.DDL
+function pg.DropTable(table, options) end
+
+---`CREATE INDEX`.
+---@param index pgvector.Index
+---@param options? table
+---@return pgvector.DDL
+function pg.CreateIndex(index, options) end
+
+---`DROP INDEX`.
+---@param index pgvector.Index
+---@param options? table
+---@return pgvector.DDL
+function pg.DropIndex(index, options) end
+
+---`ALTER TABLE … ADD CONSTRAINT`.
+---@param constraint pgvector.Constraint
+---@return pgvector.DDL
+function pg.AddConstraint(constraint) end
+
+---`ALTER TABLE … DROP CONSTRAINT`.
+---@param constraint pgvector.Constraint
+---@param options? table
+---@return pgvector.DDL
+function pg.DropConstraint(constraint, options) end
+
+---`CREATE SCHEMA`.
+---@param name string
+---@param options? table
+---@return pgvector.DDL
+function pg.CreateSchema(name, options) end
+
+---`DROP SCHEMA`.
+---@param name string
+---@param options? table
+---@return pgvector.DDL
+function pg.DropSchema(name, options) end
+
+return pg

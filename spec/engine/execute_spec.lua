@@ -1,0 +1,183 @@
+local db = require "spec.support.db"
+local pg = require "pgvector"
+
+describe("execute", function()
+  local engine, drop
+  local metadata = pg.MetaData()
+  local docs = pg.Table("docs", metadata, {
+    pg.Column{ "id", pg.BigInteger, primary_key = true },
+    pg.Column{ "title", pg.Text, server_default = "untitled" },
+    pg.Column{ "meta", pg.JSONB },
+    pg.Column{ "embedding", pg.VECTOR(3) },
+    pg.Column{ "created", pg.DateTime{ timezone = true, as = "epoch" } },
+    pg.Column{ "tags", pg.ARRAY(pg.Text) },
+    pg.Column{ "stamp", pg.Integer, default = function() return 42 end },
+  })
+
+  setup(function()
+    local url
+    url, drop = db.create()
+    engine = pg.create_engine(url)
+    metadata:create_all(engine)
+  end)
+  teardown(function()
+    engine:dispose()
+    drop()
+  end)
+  before_each(function() engine:begin(function(conn) conn:exec_sql("TRUNCATE docs") end) end)
+  after_each(function() assert.equal(0, engine:pool_status().checked_out) end)
+
+  it("converts values by the columns' types, both ways", function()
+    engine:begin(function(conn)
+      conn:execute(pg.insert(docs):values{
+        id = 1, title = "one", meta = { a = { 1, pg.null } }, embedding = { 1, 2, 3 }, created = 1700000000.25,
+        tags = { "x", pg.null },
+      })
+      local row = conn:execute(pg.select(docs)):one()
+      assert.equal(1, row.id)
+      assert.same({ a = { 1, pg.null } }, row.meta)
+      assert.equal(pg.vector{ 1, 2, 3 }, row.embedding)
+      assert.equal(1700000000.25, row.created)
+      assert.same({ "x", pg.null }, row.tags)
+      assert.equal(42, row.stamp)
+    end)
+  end)
+
+  it("names the column and the parameter of a value that is refused", function()
+    engine:connect(function(conn)
+      local insert = pg.insert(docs):values{ id = 1, embedding = { 1, 2 } }
+      local _, err = pg.try(conn.execute, conn, insert)
+      assert.equal("DataError", err.class)
+      assert.equal("22000", err.sqlstate)
+      assert.equal("parameter 2 (embedding): expected 3 dimensions, not 2", err.message)
+    end)
+  end)
+
+  it("takes named parameters, and refuses missing and unknown ones", function()
+    engine:connect(function(conn)
+      local stmt = pg.select(pg.literal_column("1")):where(pg.bindparam("x", { type = pg.Integer }):eq(5))
+      assert.equal(1, conn:execute(stmt, { x = 5 }):scalar())
+      assert.is_nil(conn:execute(stmt, { x = 6 }):scalar())
+      local _, err = pg.try(conn.execute, conn, stmt)
+      assert.equal("a value is required for the parameter 'x'", err.message)
+      _, err = pg.try(conn.execute, conn, stmt, { x = 5, y = 6 })
+      assert.truthy(err.message:find("the statement has no parameter 'y'", 1, true))
+    end)
+  end)
+
+  it("runs a prepared text with its columns' types", function()
+    engine:connect(function(conn)
+      local text = pg.text("SELECT :v || 'x' AS y", { v = "a" })
+      assert.equal("ax", conn:scalar(text))
+      assert.equal("bx", conn:scalar(text, { v = "b" }))
+    end)
+  end)
+
+  describe("with a list of rows", function()
+    it("runs the statement for each, in one conversation", function()
+      engine:begin(function(conn)
+        local rows = {}
+        for i = 1, 1000 do rows[i] = { id = i, title = "t" .. i, embedding = { i, i, i } } end
+        assert.equal(1000, conn:execute(pg.insert(docs), rows).rowcount)
+        assert.equal(1000, conn:exec_sql("SELECT count(*) FROM docs"):scalar())
+        assert.equal(pg.vector{ 7, 7, 7 }, conn:scalar(pg.select(docs.c.embedding):where(docs.c.id:eq(7))))
+      end)
+    end)
+
+    it("takes a missing key as DEFAULT and pg.null as NULL", function()
+      engine:begin(function(conn)
+        conn:execute(pg.insert(docs), { { id = 1, title = "a" }, { id = 2 }, { id = 3, title = pg.null } })
+        assert.same({ "a", "untitled", pg.null },
+          conn:scalars(pg.select(docs.c.title):order_by(docs.c.id)):all())
+      end)
+    end)
+
+    it("returns the rows of all, in the order of the list", function()
+      engine:begin(function(conn)
+        local result = conn:execute(pg.insert(docs):returning(docs.c.id, docs.c.title),
+          { { id = 3, title = "c" }, { id = 1 }, { id = 2, title = "b" } })
+        assert.same({ { 3, "c", id = 3, title = "c" }, { 1, "untitled", id = 1, title = "untitled" },
+          { 2, "b", id = 2, title = "b" } }, result:all())
+        assert.equal(3, result.rowcount)
+      end)
+    end)
+
+    it("updates and deletes by parameters", function()
+      engine:begin(function(conn)
+        conn:execute(pg.insert(docs), { { id = 1 }, { id = 2 }, { id = 3 } })
+        local update = pg.update(docs):where(docs.c.id:eq(pg.bindparam("which", { type = pg.BigInteger })))
+          :values{ title = pg.bindparam("new", { type = pg.Text }) }
+        assert.equal(2, conn:execute(update, { { which = 1, new = "one" }, { which = 3, new = "three" } }).rowcount)
+        local delete = pg.delete(docs):where(docs.c.id:eq(pg.bindparam("which", { type = pg.BigInteger })))
+        assert.equal(1, conn:execute(delete, { { which = 2 }, { which = 99 } }).rowcount)
+        assert.same({ "one", "three" }, conn:scalars(pg.select(docs.c.title):order_by(docs.c.id)):all())
+      end)
+    end)
+
+    it("does nothing when one of the values is refused here, and goes on in the same transaction", function()
+      engine:begin(function(conn)
+        conn:execute(pg.insert(docs):values{ id = 1000 })
+        local rows = {}
+        for i = 1, 200 do rows[i] = { id = i, embedding = { 1, 2, 3 } } end
+        rows[150].embedding = { 1, 2 }
+        local _, err = pg.try(conn.execute, conn, pg.insert(docs), rows)
+        assert.truthy(err.message:find("expected 3 dimensions, not 2", 1, true))
+        assert.same({ 1000 }, conn:scalars(pg.select(docs.c.id)):all())
+      end)
+      engine:connect(function(conn) assert.equal(1, conn:exec_sql("SELECT count(*) FROM docs"):scalar()) end)
+    end)
+
+    it("raises the server's error of the row that caused it, and stores nothing", function()
+      local _, err = pg.try(engine.begin, engine, function(conn)
+        conn:execute(pg.insert(docs), { { id = 2 }, { id = 1 }, { id = 1 }, { id = 3 } })
+      end)
+      assert.equal("IntegrityError", err.class)
+      assert.equal("Key (id)=(1) already exists.", err.detail)
+      assert.equal("1, 42", err.params)
+      engine:connect(function(conn)
+        assert.equal(0, conn:exec_sql("SELECT count(*) FROM docs"):scalar())
+      end)
+    end)
+
+    it("is all or nothing under AUTOCOMMIT too", function()
+      engine:connect(function(conn)
+        conn:execution_options{ isolation_level = "AUTOCOMMIT" }
+        local _, err = pg.try(conn.execute, conn, pg.insert(docs), { { id = 1 }, { id = 1 } })
+        assert.equal("23505", err.sqlstate)
+        assert.equal(0, conn:exec_sql("SELECT count(*) FROM docs"):scalar())
+        conn:execute(pg.insert(docs), { { id = 1 }, { id = 2 } })
+        assert.is_false(conn:in_transaction())
+      end)
+    end)
+
+    it("sends more than the socket takes at once without a deadlock", function()
+      engine:begin(function(conn)
+        local rows = {}
+        local long = ("x"):rep(4000)
+        for i = 1, 3000 do rows[i] = { id = i, title = long } end
+        local result = conn:execute(pg.insert(docs):returning(docs.c.title), rows)
+        assert.equal(3000, result.rowcount)
+        assert.equal(long, result:first().title)
+      end)
+    end)
+
+    it("refuses rows that are no tables", function()
+      engine:connect(function(conn)
+        local _, err = pg.try(conn.execute, conn, pg.insert(docs), { { id = 1 }, 5 })
+        assert.equal("params: row 2: expected a table, got number", err.message)
+      end)
+    end)
+  end)
+
+  it("copies into a table object, by its keys, with its conversions", function()
+    engine:begin(function(conn)
+      assert.equal(2, conn:copy_in(docs, { "id", "meta", "embedding", "created" }, {
+        { 1, { a = 1 }, { 1, 2, 3 }, 1700000000 }, { 2, { 1, 2 }, pg.null, pg.null },
+      }))
+      assert.same({ { a = 1 }, { 1, 2 } }, conn:scalars(pg.select(docs.c.meta):order_by(docs.c.id)):all())
+      assert.equal(1700000000, conn:scalar(pg.select(docs.c.created):where(docs.c.id:eq(1))))
+      local _, err = pg.try(conn.copy_in, conn, docs, { "id", "titel" }, {})
+      assert.equal("copy_in: table 'docs' has no column 'titel', did you mean 'title'?", err.message)
+    end)
+  end)
+end)
