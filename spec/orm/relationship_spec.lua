@@ -354,7 +354,7 @@ describe("relationships", function()
     create()
     session:add_all{ Node{ id = 2, parent_id = 1 }, Node{ id = 3, parent_id = 2 }, Node{ id = 1 } }
     session:commit()
-    for i = 1, 3 do session:delete(session:get(Node, i)) end
+    for _, node in ipairs(session:scalars(pg.select(Node):order_by(Node.id)):all()) do session:delete(node) end
     session:commit()
     assert.equal("0", query "SELECT count(*) FROM nodes")
   end)

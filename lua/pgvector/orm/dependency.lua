@@ -194,11 +194,7 @@ class.seal(Dependencies)
 
 ---- what each relationship asks for ------------------------------------------------------
 
-local function swapped(pairs_)
-  local list = {}
-  for i, pair in ipairs(pairs_) do list[i] = { pair[2], pair[1] } end
-  return list
-end
+local swapped = Relationship._swapped
 
 -- A loaded value as a sequence.
 local function as_list(value)
