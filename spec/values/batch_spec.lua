@@ -225,6 +225,7 @@ describe("with a finalizer that empties the list", function()
       assert(not err or err.message:find("expected vector, got nil", 1, true), err and err.message)
     end
     collectgarbage("setpause", 200)
+    collectgarbage()
     assert.is_true(emptied > 0)
   end)
 end)

@@ -41,7 +41,7 @@ local function refuse_copy(link, status, deadline)
       if not ok then link:_lost(consume_error) end
     end
   end
-  return errors.new("InterfaceError", "COPY TO STDOUT needs conn:copy_out")
+  return errors.new("InterfaceError", "COPY TO STDOUT is not an ordinary statement")
 end
 
 --- Collects the results of what was sent, to the end. The last one counts, as
