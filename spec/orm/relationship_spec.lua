@@ -159,6 +159,20 @@ describe("relationships", function()
       assert.equal("|x", query "SELECT owner_id, title FROM items WHERE owner_id IS NULL")
     end)
 
+    it("count as a change of both objects", function()
+      define()
+      local owner, item = stored("x"), Item{ title = "y" }
+      session:add(item)
+      session:flush()
+      assert.same({}, session.dirty)
+      item.owner = owner
+      assert.same({ item }, session.dirty)
+      table.insert(owner.items, Item{ title = "z" })
+      assert.is_true(session:is_modified(owner))
+      session:flush()
+      assert.same({}, session.dirty)
+    end)
+
     it("notice a change of a list whose owner nobody holds", function()
       define()
       stored("x")
@@ -340,7 +354,7 @@ describe("relationships", function()
     create()
     session:add_all{ Node{ id = 2, parent_id = 1 }, Node{ id = 3, parent_id = 2 }, Node{ id = 1 } }
     session:commit()
-    for i = 1, 3 do session:delete(session:get(Node, i)) end
+    for _, node in ipairs(session:scalars(pg.select(Node):order_by(Node.id)):all()) do session:delete(node) end
     session:commit()
     assert.equal("0", query "SELECT count(*) FROM nodes")
   end)

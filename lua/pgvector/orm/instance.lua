@@ -217,6 +217,15 @@ function instance.changes(state)
   return changes
 end
 
+--- Would a flush write something for this instance?
+function instance.is_changed(state)
+  if #instance.changes(state) > 0 then return true end
+  for _, property in ipairs(state.mapper.properties) do
+    if property._is_changed and property:_is_changed(state) then return true end
+  end
+  return false
+end
+
 --- Takes the present values as those of the database, after a flush. Tables
 -- stay watched: the user may hold them.
 function instance.commit_values(object, state)

@@ -175,11 +175,14 @@ local function keys_between(from, to, wanted)
   return found
 end
 
+-- The pairs from the other side.
 local function swapped(pairs_)
   local list = {}
   for i, pair in ipairs(pairs_) do list[i] = { pair[2], pair[1] } end
   return list
 end
+
+Relationship._swapped = swapped
 
 local function single_key(self, found, from, to)
   if #found == 1 then return found[1] end
