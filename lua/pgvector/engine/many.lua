@@ -97,7 +97,7 @@ function many.run(execution, link, jobs)
   -- look up types and formats before the pipeline: nothing can be asked within it
   for _, job in ipairs(jobs) do
     local plan = execution:_plan_of(link, job.compiled)
-    if not plan.format then execution:_learn_format(link, plan, job.compiled.sql, plan.encoder) end
+    execution:complete(link, { plan = plan, sql = job.compiled.sql })
   end
   check(link, link.pg:enter_pipeline())
   link.mode = "a pipeline"
