@@ -283,19 +283,21 @@ typedef struct item {
 } item;
 
 /*
-** The best of those not taken. For every metric, similarity is a constant
-** minus distance; the constant makes no difference here. A distance of NaN
-** makes an item the last choice.
+** The best of those not taken; the first one is the nearest. For every metric,
+** similarity is a constant minus distance; the constant makes no difference
+** here. A distance of NaN makes an item the last choice.
 */
 static int32_t best(const item *items, int32_t n, double lambda, int first) {
   double best_score = -INFINITY;
   int32_t i, result = -1;
+  if (first) lambda = 1.0;
   for (i = 0; i < n; i++) {
     double score = 0.0;
     if (items[i].taken) continue;
-    if (first || lambda > 0.0) score -= (first ? 1.0 : lambda) * items[i].from_query;
-    if (!first && lambda < 1.0) score += (1.0 - lambda) * items[i].from_taken;
-    if (result < 0 || score > best_score || (isnan(best_score) && !isnan(score))) {
+    if (lambda > 0.0) score -= lambda * items[i].from_query;
+    if (lambda < 1.0) score += (1.0 - lambda) * items[i].from_taken;
+    if (result < 0 || score > best_score ||
+        (isnan(best_score) && !isnan(score))) {
       best_score = score;
       result = i;
     }

@@ -22,7 +22,8 @@ pgv_bit *pgv_bit_new(lua_State *L, int32_t len) {
 
 static void check_length(lua_State *L, size_t n) {
   if (n > MAX_LENGTH)
-    pgv_dataerror(L, "54000", "bit string length exceeds the maximum allowed (%d)",
+    pgv_dataerror(L, "54000",
+                  "bit string length exceeds the maximum allowed (%d)",
                   MAX_LENGTH);
 }
 

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "digits.h"
+
 /* floor division by a positive divisor */
 static int64_t floor_div(int64_t a, int64_t b) { return a / b - (a % b < 0); }
 
@@ -167,37 +169,54 @@ static char *print_ymd(char *p, int64_t days, int *bc) {
   int month, day;
   date_of(days, &year, &month, &day);
   *bc = year <= 0;
-  return p + sprintf(p, "%04lld-%02d-%02d", (long long)(*bc ? 1 - year : year),
-                     month, day);
+  if (*bc) year = 1 - year;
+  if (year < 10000)
+    p = pgv_put_digits(p, (unsigned)year, 4);
+  else
+    p += sprintf(p, "%lld", (long long)year);
+  *p++ = '-';
+  p = pgv_put_digits(p, (unsigned)month, 2);
+  *p++ = '-';
+  return pgv_put_digits(p, (unsigned)day, 2);
 }
 
-static char *print_bc(char *p, int bc) {
-  return bc ? p + sprintf(p, " BC") : p;
+static char *print_word(char *p, const char *word) {
+  size_t n = strlen(word);
+  memcpy(p, word, n);
+  return p + n;
 }
 
 char *pgv_print_date(char *p, int64_t days) {
   int bc;
   p = print_ymd(p, days, &bc);
-  return print_bc(p, bc);
+  return print_word(p, bc ? " BC" : "");
+}
+
+/* HH, HH:MM or HH:MM:SS, by how many parts there are */
+static char *print_clock(char *p, unsigned seconds, int parts) {
+  p = pgv_put_digits(p, seconds / 3600, 2);
+  if (parts < 2) return p;
+  *p++ = ':';
+  p = pgv_put_digits(p, seconds / 60 % 60, 2);
+  if (parts < 3) return p;
+  *p++ = ':';
+  return pgv_put_digits(p, seconds % 60, 2);
 }
 
 char *pgv_print_time(char *p, int64_t usecs) {
-  int seconds = (int)(usecs / USECS_PER_SEC);
-  int fraction = (int)(usecs % USECS_PER_SEC);
-  p += sprintf(p, "%02d:%02d:%02d", seconds / 3600, seconds / 60 % 60,
-               seconds % 60);
+  unsigned fraction = (unsigned)(usecs % USECS_PER_SEC);
+  p = print_clock(p, (unsigned)(usecs / USECS_PER_SEC), 3);
   if (fraction == 0) return p;
-  p += sprintf(p, ".%06d", fraction);
+  *p++ = '.';
+  p = pgv_put_digits(p, fraction, 6);
   while (p[-1] == '0') p--;
   return p;
 }
 
 char *pgv_print_zone(char *p, int seconds_east) {
-  int s = seconds_east < 0 ? -seconds_east : seconds_east;
-  p += sprintf(p, "%c%02d", seconds_east < 0 ? '-' : '+', s / 3600);
-  if (s % 3600 != 0) p += sprintf(p, ":%02d", s / 60 % 60);
-  if (s % 60 != 0) p += sprintf(p, ":%02d", s % 60);
-  return p;
+  unsigned s = (unsigned)(seconds_east < 0 ? -seconds_east : seconds_east);
+  *p++ = seconds_east < 0 ? '-' : '+';
+  return print_clock(p, s, s % 60 != 0 ? 3 : s % 3600 != 0 ? 2 : 1);
 }
 
 char *pgv_print_timestamp(char *p, int64_t usecs, const char *zone) {
@@ -206,6 +225,6 @@ char *pgv_print_timestamp(char *p, int64_t usecs, const char *zone) {
   p = print_ymd(p, days, &bc);
   *p++ = ' ';
   p = pgv_print_time(p, usecs - days * USECS_PER_DAY);
-  p += sprintf(p, "%s", zone);
-  return print_bc(p, bc);
+  p = print_word(p, zone);
+  return print_word(p, bc ? " BC" : "");
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "codec.h"
+#include "digits.h"
 
 /* [-0, +0, e] */
 static void check_size(lua_State *L, size_t n, size_t size, const char *type) {
@@ -174,11 +175,14 @@ static size_t print_numeric(char *out, const numeric *v) {
   if (v->sign == NUMERIC_NEG) *p++ = '-';
   if (v->weight < 0) *p++ = '0';
   for (i = 0; i <= v->weight; i++)
-    p += sprintf(p, i == 0 ? "%u" : "%04u", group(v, i));
+    if (i == 0)
+      p += sprintf(p, "%u", group(v, i));
+    else
+      p = pgv_put_digits(p, group(v, i), 4);
   if (v->scale > 0) *p++ = '.';
   for (i = v->weight + 1, left = v->scale; left > 0; i++, left -= 4) {
-    char four[8];
-    sprintf(four, "%04u", group(v, i));
+    char four[4];
+    pgv_put_digits(four, group(v, i), 4);
     memcpy(p, four, left < 4 ? (size_t)left : 4);
     p += left < 4 ? left : 4;
   }
@@ -186,13 +190,11 @@ static size_t print_numeric(char *out, const numeric *v) {
 }
 
 /* [-0, +1, e] pushes what `push` makes of the text */
-static void recv_numeric(lua_State *L, const char *p, size_t n,
+static void recv_numeric(lua_State *L, const numeric *v,
                          void (*push)(lua_State *, const char *, size_t)) {
-  numeric v;
   char small[128], *text = small;
   size_t room;
-  read_numeric(L, p, n, &v);
-  switch (v.sign) {
+  switch (v->sign) {
   case NUMERIC_NAN: push(L, "NaN", 3); return;
   case NUMERIC_PINF: push(L, "Infinity", 8); return;
   case NUMERIC_NINF: push(L, "-Infinity", 9); return;
@@ -200,14 +202,42 @@ static void recv_numeric(lua_State *L, const char *p, size_t n,
   case NUMERIC_NEG: break;
   default: pgv_malformed(L, "numeric");
   }
-  room = (v.weight < 0 ? 0 : (size_t)v.weight + 1) * 4 + (size_t)v.scale + 8;
+  room = (v->weight < 0 ? 0 : (size_t)v->weight + 1) * 4 + (size_t)v->scale + 8;
   if (room > sizeof small) text = (char *)lua_newuserdatauv(L, room, 0);
-  push(L, text, print_numeric(text, &v));
+  push(L, text, print_numeric(text, v));
   if (text != small) lua_remove(L, -2);
 }
 
+/*
+** [-0, +1|0, -] pushes what push_exact would, by arithmetic: up to 15 digits
+** are an integer that a double holds, and dividing that by a power of ten up
+** to 22 rounds once, as reading the text would. 0: not of that kind.
+*/
+static int push_small(lua_State *L, const numeric *v) {
+  static const double tens[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+                                1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+  int64_t d = 0;
+  int i, point = 4 * (v->groups - 1 - v->weight); /* digits behind it */
+  if (v->groups > 4 || point > 32) return 0;
+  for (i = 0; i < v->groups; i++) d = d * 10000 + group(v, i);
+  for (; point < 0 && d < 100000000000; point += 4) d *= 10000;
+  for (; point > 0 && d % 10 == 0; point--) d /= 10;
+  if (point < 0 || point > 22 || point > v->scale) return 0;
+  if (d >= 1000000000000000) return 0;
+  if (v->sign == NUMERIC_NEG) d = -d;
+  if (v->scale == 0)
+    pgv_pushint64(L, d);
+  else
+    lua_pushnumber(L, (double)d / tens[point]);
+  return 1;
+}
+
 void pgv_numeric_recv(lua_State *L, const char *p, size_t n) {
-  recv_numeric(L, p, n, push_exact);
+  numeric v;
+  read_numeric(L, p, n, &v);
+  if ((v.sign != NUMERIC_POS && v.sign != NUMERIC_NEG) || !push_small(L, &v))
+    recv_numeric(L, &v, push_exact);
 }
 
 void pgv_numeric_parse(lua_State *L, const char *p, size_t n) {
@@ -215,9 +245,13 @@ void pgv_numeric_parse(lua_State *L, const char *p, size_t n) {
 }
 
 void pgv_numeric_recv_string(lua_State *L, const char *p, size_t n) {
-  recv_numeric(L, p, n, push_text);
+  numeric v;
+  read_numeric(L, p, n, &v);
+  recv_numeric(L, &v, push_text);
 }
 
 void pgv_numeric_recv_number(lua_State *L, const char *p, size_t n) {
-  recv_numeric(L, p, n, push_number);
+  numeric v;
+  read_numeric(L, p, n, &v);
+  recv_numeric(L, &v, push_number);
 }

@@ -1,6 +1,7 @@
 /*
 ** Intervals on their way to the server: a table { months = 1, days = 2,
-** seconds = 3.5 }, or text such as `1 year 2 mons 3 days 04:05:06`.
+** seconds = 3.5 }, a number of seconds, or text such as `1 year 2 mons 3 days
+** 04:05:06`.
 */
 #include <math.h>
 #include <stdio.h>
@@ -48,7 +49,8 @@ static const struct unit *find_unit(const char *s, size_t n) {
 */
 static int add_unit(interval *v, const struct unit *u, double amount) {
   double usecs = rint(amount * (double)u->usecs);
-  if (fabs(amount) > 1e12 || fabs(usecs) > 4e18) return 0;
+  if (!(fabs(amount) <= 1e12 && fabs(usecs) <= 4e18))
+    return 0; /* NaN neither */
   if (u->usecs == 0 && amount != floor(amount)) return 0;
   v->months += u->months * (int64_t)amount;
   v->days += u->days * (int64_t)amount;
@@ -134,6 +136,9 @@ static void get_interval(lua_State *L, int idx, interval *v) {
   memset(v, 0, sizeof *v);
   if (lua_istable(L, idx)) {
     read_table(L, idx, v);
+  } else if (lua_type(L, idx) == LUA_TNUMBER) {
+    if (!add_unit(v, find_unit("second", 6), lua_tonumber(L, idx)))
+      pgv_dataerror(L, "22008", "interval out of range");
   } else if (lua_type(L, idx) == LUA_TSTRING) {
     size_t n;
     const char *s = lua_tolstring(L, idx, &n);

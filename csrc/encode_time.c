@@ -1,6 +1,6 @@
 /*
-** Dates and times on their way to the server: ISO 8601 text, seconds since
-** 1970, or a table as os.date("!*t") makes it. Without a zone a time is in
+** Dates and times on their way to the server: ISO 8601 text, seconds (since
+** 1970 or midnight), or a table as os.date("!*t") makes it. Without a zone a time is in
 ** UTC. As a parameter text goes as it is, and the server reads it.
 */
 #include <math.h>
@@ -84,20 +84,15 @@ static void get_text(lua_State *L, int idx, const char *type, pgv_datetime *t) {
   if (!pgv_read_datetime(s, n, t)) bad_value(L, type, idx);
 }
 
-static int64_t get_date(lua_State *L, int idx) {
-  pgv_datetime t;
-  if (lua_istable(L, idx)) return get_table_date(L, idx);
-  get_text(L, idx, "date", &t);
-  if (t.infinite) return t.infinite > 0 ? DATE_INFINITY : DATE_MINUS_INFINITY;
-  if (!t.has_date) bad_value(L, "date", idx);
-  if (t.days < MIN_DATE || t.days >= END_DATE) out_of_range(L, "date");
-  return t.days;
-}
-
 static int64_t get_time(lua_State *L, int idx, const char *type, int *zone) {
   pgv_datetime t;
   *zone = 0;
   if (lua_istable(L, idx)) return get_table_time(L, idx);
+  if (lua_type(L, idx) == LUA_TNUMBER) { /* seconds since midnight */
+    double v = lua_tonumber(L, idx);
+    if (!(v >= 0 && v <= 86400)) out_of_range(L, type);
+    return usecs_of(v);
+  }
   get_text(L, idx, type, &t);
   if (!t.has_time) bad_value(L, type, idx);
   *zone = t.zone;
@@ -113,6 +108,29 @@ static int64_t get_epoch(lua_State *L, int idx, const char *type) {
   }
   if (fabs(v) > 1e13) out_of_range(L, type);
   return (int64_t)whole * USECS_PER_SEC + usecs_of(v - whole) - USECS_FROM_UNIX;
+}
+
+/* [-0, +0, e] the date in UTC, of seconds since 1970 as well */
+static int64_t get_date(lua_State *L, int idx) {
+  pgv_datetime t;
+  memset(&t, 0, sizeof t);
+  if (lua_istable(L, idx)) return get_table_date(L, idx);
+  if (lua_type(L, idx) == LUA_TNUMBER) {
+    double days = floor(lua_tonumber(L, idx) / 86400);
+    if (days != days) bad_value(L, "date", idx);
+    if (days - days != 0)
+      t.infinite = days > 0 ? 1 : -1;
+    else if (fabs(days) > INT32_MAX)
+      out_of_range(L, "date");
+    else
+      t.days = (int64_t)days - DAYS_FROM_UNIX;
+  } else {
+    get_text(L, idx, "date", &t);
+    if (!t.has_date && !t.infinite) bad_value(L, "date", idx);
+  }
+  if (t.infinite) return t.infinite > 0 ? DATE_INFINITY : DATE_MINUS_INFINITY;
+  if (t.days < MIN_DATE || t.days >= END_DATE) out_of_range(L, "date");
+  return t.days;
 }
 
 static int64_t get_timestamp(lua_State *L, int idx, const char *type,
@@ -184,13 +202,22 @@ void pgv_timestamptz_send(lua_State *L, int idx, int dim, pgv_buf *b) {
 
 /* ---- text: only tables and numbers have to be written out ---- */
 
+static void print_infinity(lua_State *L, int positive, pgv_buf *b) {
+  pgv_buf_puts(L, b, positive ? "infinity" : "-infinity");
+}
+
 void pgv_date_print(lua_State *L, int idx, int dim, pgv_buf *b) {
   char text[PGV_TIME_TEXT];
-  if (lua_type(L, idx) == LUA_TSTRING)
+  int64_t days;
+  if (lua_type(L, idx) == LUA_TSTRING) {
     pgv_text_send(L, idx, dim, b);
+    return;
+  }
+  days = get_date(L, idx);
+  if (days == DATE_INFINITY || days == DATE_MINUS_INFINITY)
+    print_infinity(L, days > 0, b);
   else
-    pgv_buf_add(L, b, text,
-                (size_t)(pgv_print_date(text, get_date(L, idx)) - text));
+    pgv_buf_add(L, b, text, (size_t)(pgv_print_date(text, days) - text));
 }
 
 static void print_time(lua_State *L, int idx, const char *type,
@@ -227,7 +254,7 @@ static void print_timestamp(lua_State *L, int idx, const char *type,
   }
   usecs = get_timestamp(L, idx, type, 1);
   if (usecs == TIME_INFINITY || usecs == TIME_MINUS_INFINITY)
-    pgv_buf_puts(L, b, usecs > 0 ? "infinity" : "-infinity");
+    print_infinity(L, usecs > 0, b);
   else
     pgv_buf_add(L, b, text,
                 (size_t)(pgv_print_timestamp(text, usecs, zone) - text));

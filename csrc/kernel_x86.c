@@ -97,7 +97,8 @@ AVX2 static inline __m256d abs4(__m256d x) {
 #include "kernel_bit.inc"
 
 #define KERNEL(name) vpopcntdq_##name
-#define TARGET __attribute__((target("avx512f,avx512vl,avx512vpopcntdq,popcnt")))
+#define TARGET                                                                \
+  __attribute__((target("avx512f,avx512vl,avx512vpopcntdq,popcnt")))
 #define ONES(x) __builtin_popcountll(x)
 #include "kernel_bit.inc"
 

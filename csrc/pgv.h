@@ -76,8 +76,9 @@ typedef struct pgv_sparsevec {
   int32_t dim, nnz;
   int32_t i[]; /* nnz indices from 0, ascending; then nnz floats */
 } pgv_sparsevec;
-#define pgv_sparse_values(s) ((float *)((s)->i + (s)->nnz))
-#define pgv_sparse_cvalues(s) ((const float *)((s)->i + (s)->nnz))
+#define pgv_sparse_values(s) ((float *)(void *)((s)->i + (s)->nnz))
+#define pgv_sparse_cvalues(s)                                                 \
+  ((const float *)(const void *)((s)->i + (s)->nnz))
 
 typedef struct pgv_bit {
   int32_t len;       /* in bits */

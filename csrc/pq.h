@@ -109,7 +109,7 @@ void pgv_escape_tail(lua_State *L, pgv_buf *b, size_t start,
 int pgv_table_size(lua_State *L, int idx);
 /* [-0, +0, m] appends a C string */
 void pgv_buf_puts(lua_State *L, pgv_buf *b, const char *s);
-/* [-0, +1, m] what a message calls the value: `number 1.5`, `string "x"` */
+/* [-0, +1, m] what a message calls the value: `1.5`, `string "x"`, `table` */
 const char *pgv_describe(lua_State *L, int idx);
 
 /* encode_array.c */

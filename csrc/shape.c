@@ -152,65 +152,65 @@ static int encoder_binary(lua_State *L) {
   return 1;
 }
 
-static int shape_len(lua_State *L) {
-  lua_pushinteger(L, ((const pgv_shape *)lua_touserdata(L, 1))->n);
+static int encoder_len(lua_State *L) {
+  lua_pushinteger(L, pgv_check_encoder(L, 1)->n);
   return 1;
 }
 
 /* ---- decoders ---- */
 
-/* the __index of rows in which names occur twice (upvalue: those names) */
+/* the __index of rows in which names occur twice; upvalue: name → count */
 static int row_index(lua_State *L) {
   lua_settop(L, 2);
   lua_pushvalue(L, 2);
   lua_rawget(L, lua_upvalueindex(1));
-  if (lua_toboolean(L, -1))
+  if (lua_tointeger(L, -1) > 1)
     pgv_raise(L, "InvalidRequestError", NULL, "ambiguous column name '%s'",
               lua_tostring(L, 2));
   return 0;
 }
 
-/* [-0, +0, e] names that occur twice lead to no field; the shape on the top */
-static void find_duplicates(lua_State *L, pgv_shape *s) {
-  int i, twice = 0, anchor, first, dups;
-  lua_getiuservalue(L, -1, 1);
-  anchor = lua_gettop(L);
-  lua_newtable(L); /* name → the first field that has it */
-  first = anchor + 1;
-  lua_newtable(L); /* name → true if there are more */
-  dups = anchor + 2;
+/* [-0, +1, m] pushes how many fields have a name; `anchor` as in pgv_convert */
+static void count_names(lua_State *L, const pgv_shape *s, int anchor) {
+  int i, counts;
+  lua_newtable(L);
+  counts = lua_gettop(L);
   for (i = 0; i < s->n; i++) {
-    if (s->f[i].name == NULL) {
-      s->f[i].unnamed = 1;
-      continue;
-    }
-    s->named++;
+    lua_Integer count;
+    if (s->f[i].name == NULL) continue;
     lua_rawgeti(L, anchor, i + 1);
     lua_pushvalue(L, -1);
-    lua_rawget(L, first);
-    if (lua_isnil(L, -1)) {
-      lua_pop(L, 1);
-      lua_pushinteger(L, i);
-      lua_rawset(L, first);
-      continue;
-    }
-    s->f[i].unnamed = 1;
-    s->named--;
-    if (!s->f[lua_tointeger(L, -1)].unnamed) s->named--;
-    s->f[lua_tointeger(L, -1)].unnamed = 1;
+    lua_rawget(L, counts);
+    count = lua_tointeger(L, -1);
     lua_pop(L, 1);
-    lua_pushboolean(L, 1);
-    lua_rawset(L, dups);
-    twice = 1;
+    lua_pushinteger(L, count + 1);
+    lua_rawset(L, counts);
+  }
+}
+
+/* [-0, +0, m] names that occur twice lead to no field; the shape on the top */
+static void find_duplicates(lua_State *L, pgv_shape *s) {
+  int i, twice = 0, top = lua_gettop(L);
+  lua_getiuservalue(L, -1, 1);
+  count_names(L, s, top + 1);
+  for (i = 0; i < s->n; i++) {
+    pgv_field *f = &s->f[i];
+    f->unnamed = 1;
+    if (f->name == NULL) continue;
+    lua_getfield(L, top + 2, f->name);
+    f->unnamed = (char)(lua_tointeger(L, -1) > 1);
+    lua_pop(L, 1);
+    s->named += !f->unnamed;
+    twice |= f->unnamed;
   }
   if (twice) {
     lua_createtable(L, 0, 1);
-    lua_pushvalue(L, dups);
+    lua_pushvalue(L, top + 2);
     lua_pushcclosure(L, row_index, 1);
     lua_setfield(L, -2, "__index");
-    lua_setfield(L, anchor, "row");
+    lua_setfield(L, top + 1, "row");
   }
-  lua_settop(L, anchor - 1);
+  lua_settop(L, top);
 }
 
 /* core.decoder(specifications) */
@@ -220,12 +220,20 @@ static int decoder_new(lua_State *L) {
   return 1;
 }
 
+static int decoder_len(lua_State *L) {
+  lua_pushinteger(L, pgv_check_decoder(L, 1)->n);
+  return 1;
+}
+
 /* ---- where an error happened ---- */
 
 /* [-0, +1, m] `row 17, column 2 (embedding): ` */
 static void push_place(lua_State *L, const pgv_place *at) {
   int top = lua_gettop(L);
-  if (at->row > 0) lua_pushfstring(L, "row %d", (int)at->row);
+  if (at->row > 0) {
+    lua_pushliteral(L, "row ");
+    lua_pushinteger(L, at->row);
+  }
   if (at->i > 0) {
     const char *name = at->shape->f[at->i - 1].name;
     if (at->row > 0) lua_pushliteral(L, ", ");
@@ -279,14 +287,14 @@ void pgv_raise_at(lua_State *L, const pgv_place *at) {
 
 void pgv_open_shape(lua_State *L) {
   luaL_newmetatable(L, PGV_ENCODER);
-  lua_pushcfunction(L, shape_len);
+  lua_pushcfunction(L, encoder_len);
   lua_setfield(L, -2, "__len");
   lua_createtable(L, 0, 1);
   lua_pushcfunction(L, encoder_binary);
   lua_setfield(L, -2, "binary");
   lua_setfield(L, -2, "__index");
   luaL_newmetatable(L, PGV_DECODER);
-  lua_pushcfunction(L, shape_len);
+  lua_pushcfunction(L, decoder_len);
   lua_setfield(L, -2, "__len");
   lua_pop(L, 2);
   lua_pushcfunction(L, encoder_new);

@@ -110,10 +110,10 @@ static void build(lua_State *L, pgv_buf *b, int32_t dim) {
 /* [-0, +0, e] reads elements and dimensions from the text */
 static int32_t read_text(lua_State *L, pgv_buf *b, const char *s, size_t n) {
   const char *p = s, *end = s + n, *q;
-  int32_t i, dim, commas = 0;
+  int32_t i, dim, most = 1;
   pgv_check_text(L, n);
-  for (q = s; (q = (const char *)memchr(q, ',', (size_t)(end - q))) != NULL; q++)
-    check_nnz(L, ++commas + 1);
+  for (q = s; q < end; q++)
+    if (*q == ',') check_nnz(L, ++most);
   p = pgv_skip_space(p, end);
   if (p == end || *p != '{')
     pgv_syntax_error(L, NAME, s, n, "Vector contents must start with \"{\".");
@@ -271,7 +271,8 @@ void pgv_sparsevec_recv(lua_State *L, const char *p, size_t n) {
   check_dim(L, dim);
   check_nnz(L, nnz);
   if (nnz > dim)
-    pgv_dataerror(L, "54000", NAME " cannot have more elements than dimensions");
+    pgv_dataerror(L, "54000",
+                  NAME " cannot have more elements than dimensions");
   pgv_check_unused(L, (int32_t)pgv_get32(p + 8));
   pgv_check_size(L, NAME, n, 12 + (size_t)nnz * 8);
   v = pgv_sparsevec_new(L, dim, nnz);

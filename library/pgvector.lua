@@ -1100,14 +1100,14 @@ local Statement = {}
 ---@return T
 function Statement:when(value, fn, otherwise) end
 
----Options for whoever loads objects.
+---Options kept with the statement, without effect on its SQL.
 ---@generic T
 ---@param self T
 ---@param ... any
 ---@return T
 function Statement:options(...) end
 
----Options for the connection that runs it.
+---Options kept with the statement, without effect on its SQL.
 ---@generic T
 ---@param self T
 ---@param options table
@@ -1349,6 +1349,13 @@ function DML:returning(...) end
 ---@return pgvector.CTE
 function DML:cte(name, options) end
 
+---@class pgvector.ConflictOptions
+---@field index_elements? any[] columns or expressions of the index that conflicts
+---@field constraint? string or the constraint's name
+---@field set? table the new values; of on_conflict_do_update
+---@field where? pgvector.ColumnElement only rows that satisfy it are updated
+---@field index_where? pgvector.ColumnElement the predicate of a partial index
+
 ---INSERT.
 ---@class pgvector.Insert : pgvector.DML
 ---@field excluded table<string, pgvector.ColumnElement> the row that was to be inserted
@@ -1366,12 +1373,12 @@ function Insert:values(values) end
 function Insert:from_select(columns, query) end
 
 ---`ON CONFLICT DO NOTHING`.
----@param options? { index_elements?: any[], constraint?: string, where?: pgvector.ColumnElement }
+---@param options? pgvector.ConflictOptions
 ---@return pgvector.Insert
 function Insert:on_conflict_do_nothing(options) end
 
 ---`ON CONFLICT DO UPDATE`.
----@param options { index_elements?: any[], constraint?: string, set: table, where?: pgvector.ColumnElement, index_where?: pgvector.ColumnElement }
+---@param options pgvector.ConflictOptions
 ---@return pgvector.Insert
 function Insert:on_conflict_do_update(options) end
 
@@ -1444,7 +1451,7 @@ function Text:subquery(name) end
 ---@return pgvector.CTE
 function Text:cte(name, options) end
 
----Options for the connection that runs it.
+---Options kept with the statement, without effect on its SQL.
 ---@param options table
 ---@return pgvector.Text
 function Text:execution_options(options) end
@@ -1515,6 +1522,23 @@ function Index:create(bind, options) end
 ---@param bind pgvector.Bind
 ---@param options? { checkfirst?: boolean }
 function Index:drop(bind, options) end
+
+---@class pgvector.VectorIndexOptions
+---@field metric pgvector.Metric
+---@field name? string
+---@field where? any the predicate of a partial index
+---@field concurrently? boolean
+---@field ops? table<string, string>
+---@field tablespace? string
+---@field comment? string
+---@field info? table
+
+---@class pgvector.HNSWOptions : pgvector.VectorIndexOptions
+---@field m? integer connections of an element (16)
+---@field ef_construction? integer candidates while building (64)
+
+---@class pgvector.IVFFlatOptions : pgvector.VectorIndexOptions
+---@field lists? integer (100)
 
 ---A table.
 ---@class pgvector.Table : pgvector.From
@@ -1778,6 +1802,78 @@ function SessionTransaction:rollback() end
 ---Rolls back unless it is over.
 function SessionTransaction:close() end
 
+---@class pgvector.RelationshipOptions
+---@field back_populates? string the other side's name
+---@field backref? string its name, where the target does not define it
+---@field secondary? any the association table
+---@field foreign_keys? any
+---@field remote_side? any
+---@field primaryjoin? any
+---@field uselist? boolean
+---@field order_by? any
+---@field cascade? string "save-update, merge"
+---@field lazy? "select"|"raise"|"noload"
+---@field viewonly? boolean
+---@field passive_deletes? boolean
+
+---A relationship in expressions: `Author.books`.
+---@class pgvector.Relationship
+local Relationship = {}
+
+---Is there a related row like this?
+---@param criterion? pgvector.ColumnElement|table<string, any>
+---@return pgvector.ColumnElement
+function Relationship:any(criterion) end
+
+---The same for one object.
+---@param criterion? pgvector.ColumnElement|table<string, any>
+---@return pgvector.ColumnElement
+function Relationship:has(criterion) end
+
+---Is this object in the list?
+---@param object table
+---@return pgvector.ColumnElement
+function Relationship:contains(object) end
+
+---Is it this object?
+---@param object table|lightuserdata
+---@return pgvector.ColumnElement
+function Relationship:eq(object) end
+
+---Is it not this object?
+---@param object table|lightuserdata
+---@return pgvector.ColumnElement
+function Relationship:ne(object) end
+
+---Is there none?
+---@return pgvector.ColumnElement
+function Relationship:is_null() end
+
+---Is there one?
+---@return pgvector.ColumnElement
+function Relationship:is_not_null() end
+
+---The same relationship to an alias of the target.
+---@param alias any
+---@return pgvector.Relationship
+function Relationship:of_type(alias) end
+
+---A list of related objects.
+---@class pgvector.RelatedList
+---@field [integer] table
+local RelatedList = {}
+
+---Puts an object at the end.
+---@param object table
+function RelatedList:append(object) end
+
+---Takes an object out.
+---@param object table
+function RelatedList:remove(object) end
+
+---Takes all out.
+function RelatedList:clear() end
+
 ---`pg.orm`: models and sessions.
 ---@class pgvector.orm
 local orm = {}
@@ -1797,6 +1893,12 @@ function orm.sessionmaker(options) end
 ---@param options? pgvector.SessionOptions
 ---@return pgvector.Session
 function orm.Session(bind, options) end
+
+---An attribute that holds related objects.
+---@param target string|pgvector.Model|fun(): pgvector.Model
+---@param options? pgvector.RelationshipOptions
+---@return pgvector.Relationship
+function orm.relationship(target, options) end
 
 ---A plain table of an object, without vectors and deferred columns.
 ---@param object table
@@ -2276,13 +2378,13 @@ function pg.Index(name, ...) end
 
 ---An HNSW index.
 ---@param element any a column, its name or an expression
----@param options { metric: pgvector.Metric, m?: integer, ef_construction?: integer, name?: string, where?: any, concurrently?: boolean, ops?: any, tablespace?: string, comment?: string, info?: table }
+---@param options pgvector.HNSWOptions
 ---@return pgvector.Index
 function pg.HNSW(element, options) end
 
 ---An IVFFlat index.
 ---@param element any a column, its name or an expression
----@param options { metric: pgvector.Metric, lists?: integer, name?: string, where?: any, concurrently?: boolean, ops?: any, tablespace?: string, comment?: string, info?: table }
+---@param options pgvector.IVFFlatOptions
 ---@return pgvector.Index
 function pg.IVFFlat(element, options) end
 

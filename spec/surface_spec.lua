@@ -54,18 +54,24 @@ local function facade_names()
   end
 end
 
--- The methods of a userdata stand in an upvalue of its C `__index`.
-local function value_names(v)
+-- The methods of a userdata stand in an upvalue of its C `__index`. Lua 5.1
+-- does not show those: there only what is described is looked for.
+local function value_names(v, described)
   local index = debug.getmetatable(v).__index
   for i = 1, 10 do
     local _, value = debug.getupvalue(index, i)
     if type(value) == "table" and value.dims then return public_names(value) end
   end
-  error("the methods of a value are not found")
+  assert(_VERSION == "Lua 5.1" and not rawget(_G, "jit"), "the methods of a value are not found")
+  local names = {}
+  for name in pairs(described) do
+    if pcall(function() return v[name] end) then names[name] = true end
+  end
+  return names
 end
 
 -- Classes of the annotations → the names that the code has.
-local function code_surface(url)
+local function code_surface(url, described)
   local engine = pg.create_engine(url)
   local Copy
   engine:connect(function(conn)
@@ -77,6 +83,13 @@ local function code_surface(url)
   local t = pg.Table("t", pg.MetaData(), { pg.Column{ "a", pg.Integer } })
   local stmt = pg.select(t)
   local sessions = pg.orm.sessionmaker{ bind = engine }
+  local Parent = base:model("parents", {
+    id = pg.Column{ pg.Integer, primary_key = true }, children = pg.orm.relationship "children",
+  })
+  base:model("children", {
+    id = pg.Column{ pg.Integer, primary_key = true },
+    parent_id = pg.Column{ pg.Integer, pg.ForeignKey "parents.id" },
+  })
 
   local instances = {
     Engine = engine, Result = rows, ScalarResult = rows:scalars(), MappingResult = rows:mappings(),
@@ -85,6 +98,7 @@ local function code_surface(url)
     Delete = pg.delete(t), Text = pg.text "x", From = t:alias "x", Table = t, MetaData = t.metadata,
     Index = pg.Index("i", t.c.a), ForeignKeyConstraint = pg.ForeignKeyConstraint({ "a" }, { "t.a" }),
     DeclarativeBase = base, AbstractModel = base:abstract{}, SessionMaker = sessions,
+    Relationship = Parent.children,
   }
   local surface = {
     Connection = public_names(require "pgvector.engine.connection", "function"),
@@ -93,10 +107,13 @@ local function code_surface(url)
     Copy = public_names(Copy, "function"),
     Session = public_names(require "pgvector.orm.session", "function"),
     SessionTransaction = public_names(orm_transaction, "function"),
-    Vector = value_names(pg.vector{ 1 }), Halfvec = value_names(pg.halfvec{ 1 }),
-    Sparsevec = value_names(pg.sparsevec{ 1 }), Bit = value_names(pg.bit "1"),
+    Vector = value_names(pg.vector{ 1 }, described "Vector"),
+    Halfvec = value_names(pg.halfvec{ 1 }, described "Halfvec"),
+    Sparsevec = value_names(pg.sparsevec{ 1 }, described "Sparsevec"),
+    Bit = value_names(pg.bit "1", described "Bit"),
     VectorConstructor = public_names(pg.vector), HalfvecConstructor = public_names(pg.halfvec),
     SparsevecConstructor = public_names(pg.sparsevec), BitConstructor = public_names(pg.bit),
+    RelatedList = public_names(getmetatable(Parent{}.children).__index, "function"),
     orm = public_names(pg.orm), json = public_names(pg.json), pgvector = facade_names(),
   }
   for class, instance in pairs(instances) do surface[class] = public_names(getmetatable(instance), "function") end
@@ -109,16 +126,20 @@ end
 -- Classes by name: `names`, `methods` and `parent`.
 local function read_annotations()
   local classes, current = {}, nil
+  local function add(kind, name) classes[current][kind][name] = true end
   for line in io.lines("library/pgvector.lua") do
     local name, parent = line:match("^%-%-%-@class ([%w.]+)%s*:?%s*([%w.]*)")
     if name then
-      current = { names = {}, methods = {}, parent = parent:match("^pgvector%.(.+)$") }
-      classes[name:match("^pgvector%.(.+)$") or name] = current
+      current = name:match("^pgvector%.(.+)$") or name
+      classes[current] = { names = {}, methods = {}, parent = parent:match("^pgvector%.(.+)$") }
     end
     local field = line:match("^%-%-%-@field ([%a_][%w_]*)")
-    if field then current.names[field] = true end
+    if field then add("names", field) end
     local method = line:match("^function [%w_]+[.:]([%w_]+)%(") -- of the class above it
-    if method then current.names[method], current.methods[method] = true, true end
+    if method then
+      add("names", method)
+      add("methods", method)
+    end
   end
   return classes
 end
@@ -179,7 +200,8 @@ describe("the public surface", function()
   setup(function()
     local url
     url, drop = db.create()
-    surface, classes = code_surface(url), read_annotations()
+    classes = read_annotations()
+    surface = code_surface(url, function(class) return inherited(classes, class, "methods") end)
   end)
   teardown(function() drop() end)
 

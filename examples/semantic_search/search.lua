@@ -99,8 +99,8 @@ local function copy_words(conn, weights)
 end
 
 -- Replaces what is loaded by the texts of `input`. All of it is one
--- transaction: whoever asks meanwhile finds the old texts, and an interruption
--- leaves them as they are.
+-- transaction: nobody ever sees half of it, and an interruption leaves the old
+-- texts as they are.
 local function load(engine, input, fingerprint)
   local texts, weights = prepare(input)
   engine:begin(function(conn)
@@ -132,7 +132,8 @@ end
 
 -- The question's embedding: its words weigh what they weigh in the texts.
 local function embed(conn, question)
-  local known = pg.select(Word.word, Word.weight):where(Word.word:in_(Embedder.words(question)))
+  local words = Embedder.words(question)
+  local known = pg.select(Word.word, Word.weight):where(Word.word:in_(words))
   local weights = {}
   for _, word, weight in conn:execute(known):tuples() do weights[word] = weight end
   return Embedder.new(weights):embed(question)

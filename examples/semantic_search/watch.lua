@@ -39,8 +39,9 @@ function watch.create(conn, index, url)
   local engine = pg.create_engine(url)
   local pid = conn.info.backend_pid
   local bar = progress.new{ label = "indexing", unit = "blocks" }
+  local function ask(other) return other:execute(how_far, { pid = pid }):first() end
   meanwhile = function()
-    local row = engine:connect(function(other) return other:execute(how_far, { pid = pid }):first() end)
+    local row = pg.try(engine.connect, engine, ask) -- no answer: no news, and no harm
     if row then bar:update(row.blocks_done, row.blocks_total) end
   end
   local ok, err = pcall(index.create, index, conn)

@@ -133,7 +133,8 @@ local function read_options(given)
   end
   local scan = options.iterative_scan
   if scan ~= nil and not scans[scan] then
-    errors.raise("ArgumentError", "nearest: iterative_scan: expected 'relaxed_order', 'strict_order' or 'off', got '%s'%s",
+    errors.raise("ArgumentError",
+      "nearest: iterative_scan: expected 'relaxed_order', 'strict_order' or 'off', got '%s'%s",
       tostring(scan), errors.did_you_mean(scan, scans))
   end
   return options
@@ -156,7 +157,8 @@ local function settings_for(options, method, candidates)
   if options.probes then errors.raise("ArgumentError", "nearest: probes is for ivfflat, the index is hnsw") end
   local scanning = scan == "relaxed_order" or scan == "strict_order"
   if candidates > MAX_EF_SEARCH and method == "hnsw" and not scanning then
-    errors.raise("ArgumentError", "nearest: an hnsw index returns at most %d rows without iterative_scan, %d are asked for",
+    errors.raise("ArgumentError",
+      "nearest: an hnsw index returns at most %d rows without iterative_scan, %d are asked for",
       MAX_EF_SEARCH, candidates)
   end
   local ef_search = math.max(options.ef_search or DEFAULT_EF_SEARCH, math.min(candidates, MAX_EF_SEARCH))

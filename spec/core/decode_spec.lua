@@ -163,6 +163,22 @@ describe("a value of kind", function()
     end
   end)
 
+  it("numeric is the same from both formats, whatever its digits", function()
+    local sql = [[SELECT round((random() - 0.5)::numeric * 10::numeric ^ (i % 24), i % 13) AS x
+      FROM (SELECT setseed(0.5)) s, generate_series(1, 5000) i]]
+    local decoder = core.decoder({ { kind = "numeric", name = "x" } })
+    local binary = pq.params(pg, sql, nil, nil, 1):column(decoder, 1)
+    local text = pq.params(pg, sql, nil, nil, 0):column(decoder, 1)
+    local types = {}
+    for i, v in ipairs(binary) do
+      if v ~= text[i] or math.type and math.type(v) ~= math.type(text[i]) then -- luacheck: ignore 143
+        error(("row %d: %s in binary, %s in text"):format(i, pq.show(v), pq.show(text[i])))
+      end
+      types[type(v)] = true
+    end
+    assert.are.same({ number = true, string = true }, types)
+  end)
+
   if has_integers then
     it("int8 keeps all 64 bits as an integer", function()
       for format = 0, 1 do

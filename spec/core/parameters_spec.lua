@@ -188,8 +188,9 @@ describe("parameters", function()
 end)
 
 describe("an encoder", function()
-  it("has a length", function()
+  it("has a length, and so has a decoder", function()
     assert.are.equal(2, #core.encoder({ { kind = "int4" }, { kind = "text" } }))
+    assert.are.equal(1, #core.decoder({ { kind = "int4" } }))
   end)
 
   for _, case in ipairs({

@@ -159,6 +159,20 @@ describe("relationships", function()
       assert.equal("|x", query "SELECT owner_id, title FROM items WHERE owner_id IS NULL")
     end)
 
+    it("count as a change of both objects", function()
+      define()
+      local owner, item = stored("x"), Item{ title = "y" }
+      session:add(item)
+      session:flush()
+      assert.same({}, session.dirty)
+      item.owner = owner
+      assert.same({ item }, session.dirty)
+      table.insert(owner.items, Item{ title = "z" })
+      assert.is_true(session:is_modified(owner))
+      session:flush()
+      assert.same({}, session.dirty)
+    end)
+
     it("notice a change of a list whose owner nobody holds", function()
       define()
       stored("x")
@@ -296,6 +310,19 @@ describe("relationships", function()
       assert.error_matches(function() Item{ owner = 5 } end, "expected an instance of model 'owners', got number")
     end)
 
+    it("are merged and expunged with their owner, if told to", function()
+      define({ back_populates = "owner", cascade = "all" })
+      local owner = stored("x")
+      local copy = Owner{ id = 1, name = "copy", items = { Item{ id = 1, title = "y" }, Item{ title = "new" } } }
+      assert.is_true(rawequal(owner, session:merge(copy)))
+      session:commit()
+      assert.equal("1|y\n2|new", query "SELECT id, title FROM items ORDER BY id")
+      assert.equal(2, #owner.items)
+      local item = owner.items[1]
+      session:expunge(owner)
+      assert.is_false(session:contains(item))
+    end)
+
     it("are part of a plain table on request", function()
       define()
       local owner = stored("x")
@@ -327,7 +354,7 @@ describe("relationships", function()
     create()
     session:add_all{ Node{ id = 2, parent_id = 1 }, Node{ id = 3, parent_id = 2 }, Node{ id = 1 } }
     session:commit()
-    for i = 1, 3 do session:delete(session:get(Node, i)) end
+    for _, node in ipairs(session:scalars(pg.select(Node):order_by(Node.id)):all()) do session:delete(node) end
     session:commit()
     assert.equal("0", query "SELECT count(*) FROM nodes")
   end)

@@ -4,7 +4,7 @@ local pg = require "pgvector"
 local tables = require "spec.support.tables"
 
 local items, owners = tables.items, tables.owners
-local t, o = items.c, owners.c
+local t = items.c
 local func = pg.func
 local s = pg.select(t.id)
 

@@ -8,6 +8,7 @@ local copy = {}
 --- Starts a COPY … FROM STDIN; afterwards only put and finish may be called.
 -- @tparam Link link idle
 -- @tparam string sql
+-- @tparam ?number deadline in seconds of core.now(); nil waits for ever
 -- @raise the server's error; the link is then idle again
 function copy.start_in(link, sql, deadline)
   link:_check_idle()
@@ -39,15 +40,19 @@ end
 
 --- Sends what is in the buffer and waits until the socket has taken it, so that
 -- memory stays bounded however fast rows are written.
+-- @tparam Link link
 -- @param buffer core copy buffer; empty afterwards
+-- @tparam ?number deadline in seconds of core.now(); nil waits for ever
 function copy.put(link, buffer, deadline)
   until_taken(link, function() return link.pg:put_copy(buffer) end, deadline)
   link:_flush(deadline)
 end
 
 --- Ends the COPY.
+-- @tparam Link link
 -- @tparam ?string failure makes the server throw away what came; the error that
 --   it reports for that is the caller's to expect
+-- @tparam ?number deadline in seconds of core.now(); nil waits for ever
 -- @treturn result the server's answer
 -- @raise the server's error
 function copy.finish_in(link, failure, deadline)

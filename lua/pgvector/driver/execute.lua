@@ -41,7 +41,7 @@ local function refuse_copy(link, status, deadline)
       if not ok then link:_lost(consume_error) end
     end
   end
-  return errors.new("InterfaceError", "COPY TO STDOUT needs conn:copy_out")
+  return errors.new("InterfaceError", "COPY TO STDOUT is not an ordinary statement")
 end
 
 --- Collects the results of what was sent, to the end. The last one counts, as
@@ -97,6 +97,7 @@ end
 -- @tparam ?table values in $n order, or nil
 -- @tparam number n how many
 -- @tparam number format of the result's columns: 1 binary, 0 text
+-- @tparam ?number deadline in seconds of core.now(); nil waits for ever
 function execute.params(link, sql, encoder, values, n, format, deadline)
   link:_check_idle()
   check(link, link.pg:send_params(sql, encoder, values, n, format))

@@ -143,7 +143,8 @@ function Execution:_decoder(link, plan, res, columns)
     plan.format = nil
     res:clear()
     errors.raise("InterfaceError",
-      "a column has a type whose binary form is not known here, which its declaration did not tell; run the statement again")
+      "a column has a type whose binary form is not known here, which its declaration did not tell: "
+        .. "run the statement again")
   end
   local specs = {}
   for i, name in ipairs(res:names()) do specs[i] = column_spec(kinds[i], name, columns and columns[i]) end
@@ -202,7 +203,8 @@ local forgetting = {
 
 -- Errors that an OID of a type which is no more leads to.
 local function mentions_missing_type(err)
-  return err.sqlstate == "42704" or (err.sqlstate == "XX000" and tostring(err.message):find("cache lookup failed for type"))
+  return err.sqlstate == "42704"
+    or (err.sqlstate == "XX000" and tostring(err.message):find("cache lookup failed for type"))
 end
 
 --- Completes an error of the statement that runs on a link.
@@ -251,6 +253,7 @@ function Execution:run(link, compiled, values)
 end
 
 --- Runs raw SQL.
+-- @tparam Link link
 -- @tparam string sql with $1 … $n
 -- @tparam ?table values
 -- @tparam number n

@@ -70,7 +70,9 @@ local transaction = { Transaction = class.seal(Transaction), Savepoint = class.s
 
 --- Calls `fn(...)` inside a transaction or savepoint: commit on return, rollback
 -- and re-raise on an error.
--- @param tx has commit and rollback
+-- @param tx has commit, rollback and is_active
+-- @tparam function fn
+-- @param ... its arguments
 -- @return what fn returns
 function transaction.with(tx, fn, ...)
   local results = compat.pack(pcall(fn, ...))

@@ -58,7 +58,8 @@ end
 -- @tparam table items sequence, becomes the list
 function collection.new(owner, relationship, items)
   return setmetatable(items, {
-    __index = methods, __name = "list of " .. relationship.target.name, owner = owner, relationship = relationship,
+    __index = methods, __name = "list of " .. relationship.target.name, owner = owner,
+    relationship = relationship,
   })
 end
 

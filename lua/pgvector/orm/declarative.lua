@@ -16,7 +16,8 @@ local declarative = {}
 local function check_key(key, where)
   if key == "methods" then
     errors.raise("ArgumentError",
-      "%s: 'methods' is reserved; map the column under another key: methods_ = pg.Column{ \"methods\", … }", where)
+      "%s: 'methods' is reserved; map the column under another key: methods_ = pg.Column{ \"methods\", … }",
+      where)
   elseif key:sub(1, 2) == "__" then
     errors.raise("ArgumentError", "%s: attribute '%s': names that start with '__' are reserved", where, key)
   end
@@ -24,10 +25,12 @@ end
 
 local function refuse_attribute(key, value, where)
   if types.is_type(value) then
-    errors.raise("ArgumentError", "%s: attribute '%s' is a bare type: write pg.Column{ %s }, which keeps the order",
+    errors.raise("ArgumentError",
+      "%s: attribute '%s' is a bare type: write pg.Column{ %s }, which keeps the order",
       where, key, tostring(value))
   elseif type(value) == "function" then
-    errors.raise("ArgumentError", "%s: attribute '%s' is a function: methods go into Model.methods", where, key)
+    errors.raise("ArgumentError", "%s: attribute '%s' is a function: methods go into Model.methods", where,
+      key)
   end
   errors.raise("ArgumentError", "%s: attribute '%s': expected a Column or a relationship, got %s", where, key,
     class.describe(value))
@@ -52,8 +55,8 @@ local function read_body(body, where)
   table.sort(attributes, function(a, b) return a[2]._ticket < b[2]._ticket end)
   for i, item in ipairs(body) do
     if constraints.is_column(item) then
-      errors.raise("ArgumentError", "%s: element %d is a Column; a model's columns need a key: name = pg.Column{…}",
-        where, i)
+      errors.raise("ArgumentError",
+        "%s: element %d is a Column; a model's columns need a key: name = pg.Column{…}", where, i)
     end
     items[i] = item
   end
@@ -106,13 +109,15 @@ function model_mt.__index(model, key)
 end
 
 function model_mt.__newindex(model, key)
-  errors.raise("InvalidRequestError", "model '%s': '%s' cannot be set; instance methods go into Model.methods",
+  errors.raise("InvalidRequestError",
+    "model '%s': '%s' cannot be set; instance methods go into Model.methods",
     rawget(model, "__name"), tostring(key))
 end
 
 function model_mt.__call(model, values, ...)
   if select("#", ...) > 0 then
-    errors.raise("ArgumentError", "model '%s': an instance is made from one table of values", rawget(model, "__name"))
+    errors.raise("ArgumentError", "model '%s': an instance is made from one table of values",
+      rawget(model, "__name"))
   end
   return instance.new(rawget(model, "__mapper"), values)
 end
@@ -129,19 +134,25 @@ local base_options = { schema = true, naming_convention = true, metadata = true,
 
 --- Makes a base that models are defined on: `declarative_base{ schema=,
 -- naming_convention=, extensions=, metadata= }`; its tables are in `Base.metadata`.
+-- Constraints get names by the convention "default" unless another is given
+-- (false: the server names them), because what has no name cannot be migrated.
 -- @tparam[opt] table options
 -- @treturn DeclarativeBase
 function declarative.declarative_base(options)
   options = errors.check_options(options, base_options, "declarative_base")
   local metadata = options.metadata
   if metadata == nil then
+    local convention = options.naming_convention
+    if convention == nil then convention = "default" end
     metadata = schema.MetaData._new{
-      schema = options.schema, naming_convention = options.naming_convention, extensions = options.extensions,
+      schema = options.schema, naming_convention = convention, extensions = options.extensions,
     }
   elseif not class.is(metadata, schema.MetaData) then
-    errors.raise("ArgumentError", "declarative_base: metadata: expected a MetaData, got %s", class.describe(metadata))
+    errors.raise("ArgumentError", "declarative_base: metadata: expected a MetaData, got %s",
+      class.describe(metadata))
   elseif options.schema ~= nil or options.naming_convention ~= nil or options.extensions ~= nil then
-    errors.raise("ArgumentError", "declarative_base: schema, naming_convention and extensions belong to the metadata")
+    errors.raise("ArgumentError",
+      "declarative_base: schema, naming_convention and extensions belong to the metadata")
   end
   return setmetatable({ metadata = metadata, _models = {} }, Base)
 end
@@ -155,15 +166,17 @@ function Base:abstract(body, options)
   options = errors.check_options(options, { mixins = true }, "abstract")
   local attributes, items = read_body(body, "abstract model")
   local mixins = {}
-  for i, mixin in ipairs(options.mixins or {}) do mixins[i] = as_mixin(mixin, "abstract model: mixin " .. i) end
+  for i, mixin in ipairs(options.mixins or {}) do
+    mixins[i] = as_mixin(mixin, "abstract model: mixin " .. i)
+  end
   return setmetatable({
     base = self, attributes = attributes, items = items, methods = {}, mixins = mixins,
   }, Abstract)
 end
 
 local model_options = {
-  schema = true, mixins = true, comment = true, info = true, managed = true, unlogged = true, tablespace = true,
-  with = true, partition_by = true,
+  schema = true, mixins = true, comment = true, info = true, managed = true, unlogged = true,
+  tablespace = true, with = true, partition_by = true,
 }
 
 -- In a model a string names an attribute or a column of it, so both are known
@@ -234,7 +247,9 @@ function Base:_add_backrefs()
   local any = false
   for _, model in ipairs(self._models) do
     for _, property in ipairs(rawget(model, "__mapper").properties) do
-      if property.backref and not property.direction and pcall(property._configure, property) then any = true end
+      if property.backref and not property.direction and pcall(property._configure, property) then
+        any = true
+      end
     end
   end
   return any

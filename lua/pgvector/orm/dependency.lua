@@ -94,14 +94,14 @@ end
 --- Looks at every instance that may have changed, and at those that a cascade
 -- brings meanwhile.
 function Dependencies:collect()
-  local session, seen = self.session, {}
+  local session = self.session
+  local seen = { _collect = {}, _collect_deleted = {} }
   local function visit(set, method)
     local any = false
     for _, object in ipairs(set:list()) do
       local state = instance.state(object)
-      local once = method .. tostring(state)
-      if not seen[once] and (method == "_collect_deleted" or not session._deleted:has(object)) then
-        seen[once], any = true, true
+      if not seen[method][object] and (method == "_collect_deleted" or not session._deleted:has(object)) then
+        seen[method][object], any = true, true
         self.collected[#self.collected + 1] = object
         for _, property in ipairs(state.mapper.properties) do
           if property[method] then property[method](property, self, object, state) end
@@ -165,7 +165,9 @@ end
 -- @tparam Connection conn
 function Dependencies:write_associations(conn)
   local tables, rows = rows_by_table(self.removed)
-  for _, tbl in ipairs(tables) do conn:execute(delete_where(tbl, columns_in(tbl, rows[tbl][1])), rows[tbl]) end
+  for _, tbl in ipairs(tables) do
+    conn:execute(delete_where(tbl, columns_in(tbl, rows[tbl][1])), rows[tbl])
+  end
   for _, entry in ipairs(self.cleared) do
     local relationship, object = entry[1], entry[2]
     local columns, row = {}, {}
@@ -192,11 +194,7 @@ class.seal(Dependencies)
 
 ---- what each relationship asks for ------------------------------------------------------
 
-local function swapped(pairs_)
-  local list = {}
-  for i, pair in ipairs(pairs_) do list[i] = { pair[2], pair[1] } end
-  return list
-end
+local swapped = Relationship._swapped
 
 -- A loaded value as a sequence.
 local function as_list(value)
@@ -271,8 +269,23 @@ function Relationship:_collect_deleted(dependencies, object, state)
   if self.cascade.delete or self.passive_deletes and state.values[self.key] == nil then return end
   self:_get(object, state)
   for _, child in ipairs(as_list(state.values[self.key])) do
-    if not dependencies.session._deleted:has(child) then dependencies:link(child, swapped(self.pairs), nil) end
+    if not dependencies.session._deleted:has(child) then
+      dependencies:link(child, swapped(self.pairs), nil)
+    end
   end
+end
+
+-- Would a flush have something to do for it?
+function Relationship:_is_changed(state)
+  if state.related[self.key] then return true end
+  local known = state.committed[self.key]
+  if not known then return false end
+  local current = as_list(state.values[self.key])
+  if #current ~= #known then return true end
+  for _, other in ipairs(current) do
+    if not collection.find(known, other) then return true end
+  end
+  return false
 end
 
 function Relationship:_settle(state)

@@ -3,18 +3,23 @@
 
 local declarative = require "pgvector.orm.declarative"
 local instance = require "pgvector.orm.instance"
+local options = require "pgvector.orm.options"
 local Relationship = require "pgvector.orm.related"
 local Session = require "pgvector.orm.session"
 local SessionMaker = require "pgvector.orm.sessionmaker"
 
-require "pgvector.orm.attribute"
 require "pgvector.orm.dependency"
 
-return {
+local orm = {
   declarative_base = declarative.declarative_base,
+  relationship = Relationship._new,
   Session = Session._new,
   sessionmaker = SessionMaker._new,
-  relationship = Relationship._new,
   to_table = require "pgvector.orm.to_table",
+  aliased = require "pgvector.orm.aliased",
   flag_modified = instance.flag_modified,
 }
+
+for name, fn in pairs(options.exports) do orm[name] = fn end
+
+return orm

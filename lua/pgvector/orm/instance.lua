@@ -76,7 +76,8 @@ local function read_missing(object, state, key)
   if not is_column(attribute) then return attribute:_get(object, state) end
   if not state.identity then return nil end
   if not state.session then
-    errors.raise("DetachedInstanceError", "%s is in no session: attribute '%s' cannot be loaded", tostring(object), key)
+    errors.raise("DetachedInstanceError", "%s is in no session: attribute '%s' cannot be loaded",
+      tostring(object), key)
   end
   state.session:_load_attribute(object, state, key)
   return given_out(object, state, key, state.values[key])
@@ -109,7 +110,9 @@ local function write(object, state, key, value)
   if attribute.computed then
     errors.raise("ArgumentError", "model '%s': '%s' is computed by the server", mapper.name, key)
   end
-  if attribute.validate and value ~= nil and value ~= null then value = attribute.validate(value, key, object) end
+  if attribute.validate and value ~= nil and value ~= null then
+    value = attribute.validate(value, key, object)
+  end
   if value == nil then value = null end
   instance.set_column(object, state, key, value)
 end
@@ -165,7 +168,8 @@ end
 -- @tparam ?table given values by attribute; pg.null for NULL
 function instance.new(mapper, given)
   if given ~= nil and (type(given) ~= "table" or getmetatable(given)) then
-    errors.raise("ArgumentError", "model '%s': expected a table of values, got %s", mapper.name, class.describe(given))
+    errors.raise("ArgumentError", "model '%s': expected a table of values, got %s", mapper.name,
+      class.describe(given))
   end
   local object, state = instance.create(mapper, "transient")
   -- in the order of the attributes, so that relationships see the same order in every run
@@ -211,6 +215,15 @@ function instance.changes(state)
     end
   end
   return changes
+end
+
+--- Would a flush write something for this instance?
+function instance.is_changed(state)
+  if #instance.changes(state) > 0 then return true end
+  for _, property in ipairs(state.mapper.properties) do
+    if property._is_changed and property:_is_changed(state) then return true end
+  end
+  return false
 end
 
 --- Takes the present values as those of the database, after a flush. Tables

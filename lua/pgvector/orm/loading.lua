@@ -6,9 +6,12 @@ local compat = require "pgvector.compat"
 local core = require "pgvector.core"
 local errors = require "pgvector.errors"
 local instance = require "pgvector.orm.instance"
+local joined = require "pgvector.orm.joined"
+local options = require "pgvector.orm.options"
 local persistence = require "pgvector.orm.persistence"
 local Result = require "pgvector.engine.result"
 local select_ = require "pgvector.sql.select"
+local selectin = require "pgvector.orm.selectin"
 
 local loading = {}
 
@@ -20,7 +23,8 @@ local null = core.null
 -- the primary key is.
 local function entity_plan(entity, first)
   local mapper = rawget(entity.entity, "__mapper")
-  local plan = { mapper = mapper, first = first, keys = {}, identity = {} }
+  local plan = { mapper = mapper, name = mapper.name, node = entity.node, first = first, keys = {},
+    identity = {} }
   local position_of = {}
   for i, column in ipairs(entity.columns) do
     plan.keys[i] = column.key
@@ -29,7 +33,8 @@ local function entity_plan(entity, first)
   for i, column in ipairs(mapper.primary_key) do
     plan.identity[i] = position_of[column.key]
     if not plan.identity[i] then
-      errors.raise("InvalidRequestError", "model '%s' cannot be loaded without its key '%s'", mapper.name, column.key)
+      errors.raise("InvalidRequestError", "model '%s' cannot be loaded without its key '%s'", mapper.name,
+        column.key)
     end
   end
   return plan
@@ -54,6 +59,7 @@ local function instance_of(session, plan, row, populate_existing)
     state.session, state.identity, state.identity_key = session, identity, key
     session._identity:put(mapper, key, object)
   end
+  state.node = plan.node
   local values, first = state.values, plan.first - 1
   for i, attribute in ipairs(plan.keys) do
     if values[attribute] == nil then values[attribute] = row[first + i] end
@@ -61,15 +67,7 @@ local function instance_of(session, plan, row, populate_existing)
   return object
 end
 
--- The columns of an entity that are loaded unless asked for otherwise.
-local function undeferred(entity, columns)
-  local mapper, loaded = rawget(entity, "__mapper"), {}
-  for _, column in ipairs(columns) do
-    local mapped = mapper.by_key[column.key]
-    if not mapped.deferred then loaded[#loaded + 1] = column end
-  end
-  return loaded
-end
+---- statements to plans --------------------------------------------------------------
 
 local function has_entity(stmt)
   for _, entity in ipairs(stmt._entities and stmt:_entities() or {}) do
@@ -78,65 +76,179 @@ local function has_entity(stmt)
   return false
 end
 
--- The statement that is really sent, kept with the user's one.
-local prepared = setmetatable({}, { __mode = "k" })
-
-local function prepare(stmt)
-  local ready = prepared[stmt]
-  if not ready then
-    ready = stmt:_with_entity_columns(undeferred)
-    prepared[stmt] = ready
-  end
-  return ready
-end
-
--- The names of the items; one that occurs twice is no name in a row.
-local function names_of(plans)
-  local names, count = {}, {}
-  for i, plan in ipairs(plans) do
-    names[i] = plan.name
-    count[plan.name] = (count[plan.name] or 0) + 1
-  end
-  return names, count
-end
-
--- One plan for each selected item: an entity, or a single value.
-local function plans_of(stmt, result)
-  local plans, position, keys = {}, 1, result:keys()
-  for _, entity in ipairs(stmt:_entities()) do
+-- The plans of what the user selected: an entity, or a single value.
+local function visible_plans(entities)
+  local plans, position = {}, 1
+  for _, entity in ipairs(entities) do
     if entity.kind == "entity" then
-      local plan = entity_plan(entity, position)
-      plan.name = plan.mapper.name
-      plans[#plans + 1] = plan
+      plans[#plans + 1] = entity_plan(entity, position)
     else
-      for i in ipairs(entity.columns) do
-        plans[#plans + 1] = { position = position + i - 1, name = keys[position + i - 1] }
-      end
+      for i in ipairs(entity.columns) do plans[#plans + 1] = { position = position + i - 1 } end
     end
     position = position + #entity.columns
   end
   return plans
 end
 
--- Rows of the server to rows of the user.
-local function assemble(session, plans, rows, populate_existing)
-  local names, count = names_of(plans)
-  local assembled = {}
-  for r, row in ipairs(rows) do
-    local out = {}
-    for i, plan in ipairs(plans) do
+-- The plans of what is loaded along, by the statement's last entities.
+local function hidden_plans(stmt, wishes)
+  local entities = stmt:_entities()
+  local plans, position = {}, 1
+  local first = #entities - #wishes
+  for i, entity in ipairs(entities) do
+    if i > first then
+      local wish = wishes[i - first]
+      entity.node = wish.node
+      local plan = entity_plan(entity, position)
+      plan.wish, wish.plan = wish, plan
+      plans[#plans + 1] = plan
+    end
+    position = position + #entity.columns
+  end
+  return plans
+end
+
+-- The statement that is really sent and how its rows are read, kept with the
+-- user's statement.
+local prepared = setmetatable({}, { __mode = "k" })
+
+local function prepare(stmt)
+  local ready = prepared[stmt]
+  if ready then return ready end
+  local trees = options.trees(stmt._options)
+  local function node_of(entity, from) return rawget(entity, "__node") or trees[from] end
+  local chosen = stmt:_with_entity_columns(function(entity, columns)
+    return options.columns(node_of(entity, columns[1].table), rawget(entity, "__mapper"), columns)
+  end)
+  local entities = chosen:_entities()
+  for _, entity in ipairs(entities) do
+    if entity.kind == "entity" then entity.node = node_of(entity.entity, entity.from) end
+  end
+  ready = { stmt = chosen, visible = visible_plans(entities), hidden = {}, has_list = false }
+  if stmt._kind == "select" and stmt.join_from then
+    local wishes
+    ready.stmt, wishes = joined.prepare(chosen, entities)
+    ready.hidden = hidden_plans(ready.stmt, wishes)
+    for _, wish in ipairs(wishes) do
+      ready.has_list = ready.has_list or wish.relationship.is_list
+      if not wish.parent then
+        for i, entity in ipairs(entities) do
+          if rawequal(entity, wish.entity) then wish.root = i end
+        end
+      end
+    end
+    ready.entity_plan = {}
+    local at = 0
+    for i, entity in ipairs(entities) do
+      at = at + (entity.kind == "entity" and 1 or #entity.columns)
+      ready.entity_plan[i] = ready.visible[at]
+    end
+  end
+  prepared[stmt] = ready
+  return ready
+end
+
+---- assembling -----------------------------------------------------------------------
+
+-- The names of the items; one that occurs twice is no name in a row.
+local function names_of(plans, keys)
+  local names, count = {}, {}
+  for i, plan in ipairs(plans) do
+    names[i] = plan.name or keys[plan.position]
+    count[names[i]] = (count[names[i]] or 0) + 1
+  end
+  return names, count
+end
+
+-- What is related to which instance, in the order of the rows, until all rows
+-- are read.
+local function new_gathering() return { owners = {}, lists = {} } end
+
+local function gather(gathering, owner, other)
+  local list = gathering.lists[owner]
+  if not list then
+    list = { seen = {} }
+    gathering.lists[owner] = list
+    gathering.owners[#gathering.owners + 1] = owner
+  end
+  if other and not list.seen[other] then
+    list.seen[other] = true
+    list[#list + 1] = other
+  end
+end
+
+local function store(gathering, relationship)
+  for _, owner in ipairs(gathering.owners) do
+    local state = instance.state(owner)
+    if state.values[relationship.key] == nil then
+      local list = gathering.lists[owner]
+      list.seen = nil
+      relationship:_store(owner, state, list)
+    end
+  end
+end
+
+-- A text that equal rows share; a join to a list repeats rows.
+local function fingerprint(out, ids)
+  local parts = {}
+  for i, value in ipairs(out) do
+    if type(value) == "table" then
+      if not ids[value] then
+        ids.count = (ids.count or 0) + 1
+        ids[value] = ids.count
+      end
+      parts[i] = "#" .. ids[value]
+    else
+      parts[i] = type(value) .. tostring(value)
+    end
+  end
+  return table.concat(parts, "\0")
+end
+
+-- Rows of the server to rows of the user. Also lists the instances of each plan.
+local function assemble(session, ready, rows, keys, populate_existing)
+  local names, count = names_of(ready.visible, keys)
+  local assembled, seen, ids, gatherings, loaded = {}, {}, {}, {}, {}
+  local function object_of(plan, row)
+    local object = instance_of(session, plan, row, populate_existing)
+    if object then
+      loaded[plan] = loaded[plan] or {}
+      table.insert(loaded[plan], object)
+    end
+    return object
+  end
+  for _, row in ipairs(rows) do
+    local out, by_plan = {}, {}
+    for i, plan in ipairs(ready.visible) do
       local value
       if plan.mapper then
-        value = instance_of(session, plan, row, populate_existing) or null
+        by_plan[plan] = object_of(plan, row)
+        value = by_plan[plan] or null
       else
         value = row[plan.position]
       end
       out[i] = value
-      if value ~= null and count[plan.name] == 1 then out[plan.name] = value end
+      if value ~= null and count[names[i]] == 1 then out[names[i]] = value end
     end
-    assembled[r] = out
+    for _, plan in ipairs(ready.hidden) do
+      local wish = plan.wish
+      local owner = by_plan[wish.parent and wish.parent.plan or ready.entity_plan[wish.root]]
+      if owner then
+        by_plan[plan] = object_of(plan, row)
+        gatherings[wish] = gatherings[wish] or new_gathering()
+        gather(gatherings[wish], owner, by_plan[plan])
+      end
+    end
+    local text = ready.has_list and fingerprint(out, ids)
+    if not text or not seen[text] then
+      assembled[#assembled + 1] = out
+      if text then seen[text] = true end
+    end
   end
-  return assembled, names
+  for _, plan in ipairs(ready.hidden) do
+    if gatherings[plan.wish] then store(gatherings[plan.wish], plan.wish.relationship) end
+  end
+  return assembled, names, loaded
 end
 
 --- Runs a statement in a session.
@@ -151,9 +263,14 @@ function loading.execute(session, stmt, params, populate_existing)
     return conn:execute(stmt, params)
   end
   local ready = prepare(stmt)
-  local result = conn:execute(ready, params)
-  local plans = plans_of(ready, result)
-  local rows, names = assemble(session, plans, result:all(), populate_existing)
+  local result = conn:execute(ready.stmt, params)
+  local keys = result:keys()
+  local rows, names, loaded = assemble(session, ready, result:all(), keys, populate_existing)
+  for _, plans in ipairs{ ready.visible, ready.hidden } do
+    for _, plan in ipairs(plans) do
+      if loaded[plan] then selectin.load(session, plan.mapper, loaded[plan], plan.node, loading.execute) end
+    end
+  end
   return Result._listed(rows, names)
 end
 
@@ -163,20 +280,19 @@ end
 -- @tparam Session session
 -- @tparam Model model
 -- @tparam table values of the key, in its order
--- @tparam table options `options`, `populate_existing`, `with_for_update`
+-- @tparam table given `options`, `populate_existing`, `with_for_update`
 -- @return instance or nil
-function loading.by_key(session, model, values, options)
+function loading.by_key(session, model, values, given)
   local mapper = rawget(model, "__mapper")
   local stmt = mapper._statements.get
   if not stmt then
     stmt = select_.select(model):where(persistence.identity_condition(mapper))
     mapper._statements.get = stmt
   end
-  if options.options then stmt = stmt:options(compat.unpack(options.options)) end
-  if options.with_for_update then
-    stmt = stmt:with_for_update(type(options.with_for_update) == "table" and options.with_for_update or nil)
-  end
-  local populate = options.populate_existing or options.with_for_update
+  if given.options then stmt = stmt:options(compat.unpack(given.options)) end
+  local lock = given.with_for_update
+  if lock then stmt = stmt:with_for_update(type(lock) == "table" and lock or nil) end
+  local populate = given.populate_existing or lock
   local params = persistence.identity_params({}, values)
   return loading.execute(session, stmt, params, populate):scalars():one_or_none()
 end

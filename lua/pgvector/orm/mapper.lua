@@ -102,6 +102,17 @@ function Mapper:_identity(values)
   end
   return table.concat(parts)
 end
+
+-- The identity that attribute values make, or nil if some of it is missing.
+function Mapper:_identity_of(values)
+  local identity = {}
+  for i, column in ipairs(self.primary_key) do
+    local value = values[column.key]
+    if type(value) ~= "number" and type(value) ~= "string" then return nil end
+    identity[i] = value
+  end
+  return self:_identity(identity)
+end
 class.seal(Mapper)
 
 return Mapper

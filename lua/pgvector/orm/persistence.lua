@@ -15,7 +15,6 @@ local errors = require "pgvector.errors"
 local instance = require "pgvector.orm.instance"
 local insert = require "pgvector.sql.insert".insert
 local operators = require "pgvector.sql.operators"
-local types = require "pgvector.types"
 local update = require "pgvector.sql.update"
 
 local persistence = {}
@@ -35,7 +34,7 @@ local function key_name(i) return "\1key" .. i end
 function persistence.columns_condition(columns)
   local conditions = {}
   for i, column in ipairs(columns) do
-    conditions[i] = base.binary(column, operators.eq, parameter(column.key, column.type), types.Boolean)
+    conditions[i] = column:eq(parameter(column.key, column.type))
   end
   return base.boolean(operators.and_, conditions, #conditions)
 end
@@ -44,7 +43,7 @@ end
 function persistence.identity_condition(mapper)
   local conditions = {}
   for i, column in ipairs(mapper.primary_key) do
-    conditions[i] = base.binary(column, operators.eq, parameter(key_name(i), column.type), types.Boolean)
+    conditions[i] = column:eq(parameter(key_name(i), column.type))
   end
   return base.boolean(operators.and_, conditions, #conditions)
 end
@@ -164,7 +163,8 @@ local function build_insert(mapper, plan)
 end
 
 local function build_update(mapper, plan)
-  return returning(update.update(mapper.table):where(persistence.identity_condition(mapper)):values(value_map(plan)), plan)
+  local stmt = update.update(mapper.table):where(persistence.identity_condition(mapper))
+  return returning(stmt:values(value_map(plan)), plan)
 end
 
 local function build_delete(mapper)
@@ -195,7 +195,9 @@ local function take_rows(plans, result)
   for _, plan in ipairs(plans) do
     local state = plan.state
     for _, column in ipairs(plan.sent) do
-      if state.values[column.key] == nil then instance.set_made(state, column.key, plan.values[column.key]) end
+      if state.values[column.key] == nil then
+        instance.set_made(state, column.key, plan.values[column.key])
+      end
     end
     if #plan.returned > 0 then
       at = at + 1
@@ -240,10 +242,30 @@ function persistence.take_identity(state)
   state.identity, state.identity_key = identity, mapper:_identity(identity)
 end
 
+--- The changes by which an instance replaces a row altogether: what it does not
+-- give gets its default.
+-- @treturn table sequence of `{ column, key, value }`
+function persistence.replacing_changes(state)
+  local changes = {}
+  for _, column in ipairs(state.mapper.columns) do
+    local value = state.values[column.key]
+    if value == nil and column.default ~= nil then
+      value = default_value(column.default)
+      instance.set_made(state, column.key, value)
+    elseif value == nil then
+      value = column:_has_server_default() and base.DEFAULT or null
+    end
+    if not column.computed and not column.primary_key then
+      changes[#changes + 1] = { column, column.key, value }
+    end
+  end
+  return changes
+end
+
 local function expect_count(verb, mapper, result, count)
   if result.rowcount ~= count then
-    errors.raise("StaleDataError", "%s on table '%s' expected to match %d rows, %d were matched", verb, mapper.name,
-      count, result.rowcount)
+    errors.raise("StaleDataError", "%s on table '%s' expected to match %d rows, %d were matched", verb,
+      mapper.name, count, result.rowcount)
   end
 end
 
@@ -274,7 +296,9 @@ function persistence.delete(conn, mapper, objects)
   local compiled = mapper._statements.delete or compiler.compile(build_delete(mapper))
   mapper._statements.delete = compiled
   local jobs = {}
-  for i, pair in ipairs(objects) do jobs[i] = job_for(compiled, persistence.identity_params({}, pair[2].identity)) end
+  for i, pair in ipairs(objects) do
+    jobs[i] = job_for(compiled, persistence.identity_params({}, pair[2].identity))
+  end
   run(conn, jobs)
 end
 

@@ -11,6 +11,7 @@ local core = require "pgvector.core"
 local errors = require "pgvector.errors"
 local instance = require "pgvector.orm.instance"
 local lazy = require "pgvector.orm.lazy"
+local options = require "pgvector.orm.options"
 local Relationship = require "pgvector.orm.relationship"
 
 local null = core.null
@@ -19,8 +20,8 @@ local null = core.null
 function Relationship:_check_related(object)
   local state = instance.state(object)
   if state and state.mapper == self.target then return end
-  errors.raise("ArgumentError", "%s: expected an instance of model '%s', got %s", self:_describe(), self.target.name,
-    state and tostring(object) or class.describe(object))
+  errors.raise("ArgumentError", "%s: expected an instance of model '%s', got %s", self:_describe(),
+    self.target.name, state and tostring(object) or class.describe(object))
 end
 
 ---- reading ------------------------------------------------------------------------
@@ -47,13 +48,14 @@ function Relationship:_get(object, state)
   self:_configure()
   if state.values[self.key] == nil then
     local loads = state.identity ~= nil and state.status ~= "deleted"
-    if loads and self.lazy == "raise" then
-      errors.raise("InvalidRequestError", "%s: lazy loading is not allowed (lazy = \"raise\")", self:_describe())
+    local strategy = options.strategy(state.node, self)
+    if loads and strategy == "raise" then
+      errors.raise("InvalidRequestError", "%s: lazy loading is not allowed here (raise)", self:_describe())
     elseif loads and not state.session then
       errors.raise("DetachedInstanceError", "%s is in no session: %s cannot be loaded", tostring(object),
         self:_describe())
     end
-    self:_store(object, state, loads and self.lazy ~= "noload" and lazy.load(self, object, state) or {})
+    self:_store(object, state, loads and strategy ~= "noload" and lazy.load(self, object, state) or {})
   end
   return self:_read(object, state, state.values[self.key])
 end

@@ -50,7 +50,8 @@ local function read_cascade(text)
     elseif cascades[word] then
       set[word] = true
     elseif word ~= "none" then
-      errors.raise("ArgumentError", "relationship cascade: unknown '%s'%s", word, errors.did_you_mean(word, cascades))
+      errors.raise("ArgumentError", "relationship cascade: unknown '%s'%s", word,
+        errors.did_you_mean(word, cascades))
     end
   end
   if set["delete-orphan"] and not set.delete then
@@ -87,7 +88,9 @@ function Relationship:_attach(mapper, key)
   self.mapper, self.key = mapper, key
 end
 
-function Relationship:_describe() return ("relationship '%s' of model '%s'"):format(self.key, self.mapper.name) end
+function Relationship:_describe()
+  return ("relationship '%s' of model '%s'"):format(self.key, self.mapper.name)
+end
 
 function Relationship:__tostring() return self:_describe() end
 
@@ -111,7 +114,8 @@ local function find_target(self)
   elseif type(given) == "string" then
     local model = self.mapper.registry:_model_of(given)
     if model then return rawget(model, "__mapper") end
-    fail(self, "there is no model '%s'%s", given, errors.did_you_mean(given, self.mapper.registry:_model_names()))
+    fail(self, "there is no model '%s'%s", given,
+      errors.did_you_mean(given, self.mapper.registry:_model_names()))
   end
   fail(self, "the target must be a model or the name of one, got %s", class.describe(given))
 end
@@ -143,7 +147,9 @@ local function column_set(self, option)
       local own, theirs = self.mapper.by_key[item], self.target.by_key[item]
       item = constraints.is_column(own) and own or theirs
     end
-    if not constraints.is_column(item) then fail(self, "%s: expected columns, got %s", option, class.describe(item)) end
+    if not constraints.is_column(item) then
+      fail(self, "%s: expected columns, got %s", option, class.describe(item))
+    end
     set[item] = true
   end
   return set
@@ -169,11 +175,14 @@ local function keys_between(from, to, wanted)
   return found
 end
 
+-- The pairs from the other side.
 local function swapped(pairs_)
   local list = {}
   for i, pair in ipairs(pairs_) do list[i] = { pair[2], pair[1] } end
   return list
 end
+
+Relationship._swapped = swapped
 
 local function single_key(self, found, from, to)
   if #found == 1 then return found[1] end
@@ -181,8 +190,8 @@ local function single_key(self, found, from, to)
     fail(self, "there is no foreign key between '%s' and '%s': add one, or give primaryjoin and foreign_keys",
       from.name, to.name)
   end
-  fail(self, "there are %d foreign keys between '%s' and '%s': say which one with foreign_keys", #found, from.name,
-    to.name)
+  fail(self, "there are %d foreign keys between '%s' and '%s': say which one with foreign_keys", #found,
+    from.name, to.name)
 end
 
 -- Is this the side that is referred to? For a table that refers to itself the
@@ -208,8 +217,8 @@ local function from_foreign_keys(self, wanted, remote_side)
   end
   local outward, inward = keys_between(own, theirs, wanted), keys_between(theirs, own, wanted)
   if #outward > 0 and #inward > 0 then
-    fail(self, "'%s' and '%s' refer to each other: say which foreign key is meant with foreign_keys", own.name,
-      theirs.name)
+    fail(self, "'%s' and '%s' refer to each other: say which foreign key is meant with foreign_keys",
+      own.name, theirs.name)
   elseif #outward > 0 then
     self.direction, self.pairs = "many_to_one", single_key(self, outward, own, theirs)
   else
@@ -287,8 +296,8 @@ local function link_reverse(self)
   if not self.back_populates then return end
   local reverse = self.target.by_key[self.back_populates]
   if type(reverse) ~= "table" or getmetatable(reverse) ~= Relationship then
-    fail(self, "back_populates: model '%s' has no relationship '%s'%s", self.target.name, tostring(self.back_populates),
-      errors.did_you_mean(self.back_populates, self.target.by_key))
+    fail(self, "back_populates: model '%s' has no relationship '%s'%s", self.target.name,
+      tostring(self.back_populates), errors.did_you_mean(self.back_populates, self.target.by_key))
   end
   self.reverse = reverse
 end
@@ -299,11 +308,11 @@ function Relationship:_configure()
   if self.direction then return self end
   self.target = find_target(self)
   local secondary = find_secondary(self)
-  local wanted, remote_side = column_set(self, "foreign_keys"), nil
+  local wanted = column_set(self, "foreign_keys")
   if secondary then
     through_secondary(self, secondary, wanted)
   else
-    remote_side = column_set(self, "remote_side")
+    local remote_side = column_set(self, "remote_side")
     local condition = resolved(self.primaryjoin)
     if condition then
       from_condition(self, condition, wanted, remote_side)

@@ -11,6 +11,7 @@ local IdentityMap = require "pgvector.orm.identity"
 local instance = require "pgvector.orm.instance"
 local loading = require "pgvector.orm.loading"
 local OrderedSet = require "pgvector.orm.ordered_set"
+local Query = require "pgvector.orm.query"
 local SessionTransaction = require "pgvector.orm.transaction"
 local unit_of_work = require "pgvector.orm.unit_of_work"
 
@@ -50,7 +51,8 @@ function Session:_begun()
     transaction = SessionTransaction._begin(self)
   elseif transaction.failed then
     errors.raise("InvalidRequestError", "the session's transaction was rolled back when a flush failed: "
-      .. "call session:rollback() before going on (%s)", tostring(transaction.failed.message or transaction.failed))
+      .. "call session:rollback() before going on (%s)",
+        tostring(transaction.failed.message or transaction.failed))
   end
   return transaction
 end
@@ -191,7 +193,8 @@ function Session:add(object) self:_add(object, "add") end
 -- @tparam table objects sequence of instances
 function Session:add_all(objects)
   if type(objects) ~= "table" or instance.state(objects) then
-    errors.raise("ArgumentError", "add_all: expected a sequence of instances, got %s", class.describe(objects))
+    errors.raise("ArgumentError", "add_all: expected a sequence of instances, got %s",
+      class.describe(objects))
   end
   for _, object in ipairs(objects) do self:_add(object, "add_all") end
 end
@@ -232,6 +235,9 @@ function Session:expunge(object)
   if state.identity_key then self._identity:remove(state.mapper, state.identity_key, object) end
   state.session = nil
   state.status = state.identity and "detached" or "transient"
+  for _, other in ipairs(cascaded(state, "expunge", object)) do
+    if instance.state(other).session == self then self:expunge(other) end
+  end
 end
 
 --- Takes all objects out of the session.
@@ -251,7 +257,7 @@ end
 
 --- Has a stored object changes that a flush would write?
 function Session:is_modified(object)
-  return #instance.changes(require_here(self, object, "is_modified")) > 0
+  return instance.is_changed(require_here(self, object, "is_modified"))
 end
 
 -- Instances call these.
@@ -320,7 +326,9 @@ function Session:_became_updated(object, state)
   instance.commit_values(object, state)
   self:_rewatch(object, state)
   local identity = {}
-  for i, column in ipairs(mapper.primary_key) do identity[i] = state.values[column.key] or state.identity[i] end
+  for i, column in ipairs(mapper.primary_key) do
+    identity[i] = state.values[column.key] or state.identity[i]
+  end
   local key = mapper:_identity(identity)
   if key ~= state.identity_key then
     if transaction.moved[object] == nil then transaction.moved[object] = state.identity end
@@ -360,8 +368,25 @@ end
 -- @treturn Result
 function Session:execute(stmt, params)
   self:_autoflush()
-  return loading.execute(self, stmt, params)
+  local result = loading.execute(self, stmt, params)
+  if stmt._kind == "update" or stmt._kind == "delete" then self:_expire_rows_of(stmt._table) end
+  return result
 end
+
+-- After a statement that changed rows on its own: what is loaded of its table
+-- may be out of date.
+function Session:_expire_rows_of(from)
+  local tbl = from.element or from
+  for _, object in ipairs(self._identity:all(function(mapper) return mapper.table == tbl end)) do
+    local state = instance.state(object)
+    if next(state.original) == nil then instance.expire(object, state) end
+  end
+end
+
+--- SQLAlchemy's older way to ask: `session:query(Item):filter(…):all()`.
+-- @param ... models and columns
+-- @treturn Query
+function Session:query(...) return Query._new(self, ...) end
 
 --- The first element of every row: of `select(Item)`, the instances.
 -- @treturn ScalarResult
@@ -386,15 +411,15 @@ local function key_values(mapper, key, where)
   for i, column in ipairs(columns) do
     if named then values[i] = key[column.key] else values[i] = key[i] end
     if values[i] == nil or values[i] == null then
-      errors.raise("ArgumentError", "%s: the key of model '%s' has %d columns, '%s' is missing", where, mapper.name,
-        #columns, column.key)
+      errors.raise("ArgumentError", "%s: the key of model '%s' has %d columns, '%s' is missing", where,
+        mapper.name, #columns, column.key)
     end
   end
   local count = 0
   for _ in pairs(key) do count = count + 1 end
   if count ~= #columns then
-    errors.raise("ArgumentError", "%s: the key of model '%s' has %d columns, got %d values", where, mapper.name,
-      #columns, count)
+    errors.raise("ArgumentError", "%s: the key of model '%s' has %d columns, got %d values", where,
+      mapper.name, #columns, count)
   end
   return values
 end
@@ -471,28 +496,51 @@ function Session:expire_all()
   for _, object in ipairs(self._identity:all()) do instance.expire(object, instance.state(object)) end
 end
 
---- Copies an object's values to the session's own instance of that row, which
--- is loaded or made.
--- @tparam table object an instance of any session or none
--- @return the instance in this session
-function Session:merge(object)
-  local given = instance.expect(object, "merge")
-  if given.session == self then return object end
+-- The session's instance for an object's row: loaded, or a new one.
+local function counterpart(self, given)
   local mapper, values = given.mapper, {}
-  for i, column in ipairs(mapper.primary_key) do values[i] = given.values[column.key] end
-  local known = #values == #mapper.primary_key
-  for _, value in ipairs(values) do known = known and value ~= null end
-  local target = known and self:get(mapper.model, values) or nil
+  for i, column in ipairs(mapper.primary_key) do
+    values[i] = given.values[column.key]
+    if values[i] == nil or values[i] == null then
+      values = nil
+      break
+    end
+  end
+  local target = values and self:get(mapper.model, values)
   if target == nil then
     target = mapper.model()
     self:add(target)
   end
-  for _, column in ipairs(mapper.columns) do
+  return target
+end
+
+local function merge(self, object, merged)
+  local given = instance.expect(object, "merge")
+  if given.session == self then return object end
+  if merged[object] then return merged[object] end
+  local target = counterpart(self, given)
+  merged[object] = target
+  for _, column in ipairs(given.mapper.columns) do
     local value = given.values[column.key]
     if value ~= nil and not column.computed then target[column.key] = value end
   end
+  for _, property in ipairs(given.mapper.properties) do
+    if property._cascade and given.values[property.key] ~= nil then
+      local related = {}
+      for i, other in ipairs(property:_cascade("merge", object, given)) do
+        related[i] = merge(self, other, merged)
+      end
+      if property.cascade.merge then target[property.key] = property.is_list and related or related[1] end
+    end
+  end
   return target
 end
+
+--- Copies an object's values to the session's own instance of that row, which
+-- is loaded or made; what it is related to is merged, too.
+-- @tparam table object an instance of any session or none
+-- @return the instance in this session
+function Session:merge(object) return merge(self, object, {}) end
 
 class.seal(Session)
 
@@ -503,7 +551,7 @@ local live = {
   dirty = function(self)
     local list = {}
     for _, object in ipairs(self._watched:list()) do
-      if not self._deleted:has(object) and #instance.changes(instance.state(object)) > 0 then
+      if not self._deleted:has(object) and instance.is_changed(instance.state(object)) then
         list[#list + 1] = object
       end
     end

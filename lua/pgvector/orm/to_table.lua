@@ -16,7 +16,8 @@ local vector_families = { vector = true, bit = true }
 -- what is not loaded by default.
 local function hidden(column)
   local type = column.type
-  return column.deferred or vector_families[type.family] or (type.elem and vector_families[type.elem.family]) or false
+  return column.deferred or vector_families[type.family] or (type.elem and vector_families[type.elem.family])
+    or false
 end
 
 -- Values as data: vectors as numbers, bits as text, tables copied.
@@ -67,7 +68,9 @@ local function to_table(object, options)
         result[key] = to_table(content)
       elseif type(content) == "table" then
         local list = {}
-        for i, element in ipairs(content) do list[i] = instance.state(element) and to_table(element) or plain(element) end
+        for i, element in ipairs(content) do
+          list[i] = instance.state(element) and to_table(element) or plain(element)
+        end
         result[key] = list
       elseif content ~= null then
         result[key] = content

@@ -115,14 +115,38 @@ local function levels_of(mapper, pairs_, dependencies)
   return levels
 end
 
+-- A new instance with the key of one that is deleted in the same flush takes
+-- over its row, which others may refer to. Returns those that do not.
+local function take_over_rows(session, conn, mapper, pairs_)
+  local left, switched = {}, {}
+  for _, pair in ipairs(pairs_) do
+    local object, state = pair[1], pair[2]
+    local key = mapper:_identity_of(state.values)
+    local old = key and session._identity:get(mapper, key)
+    if old and session._deleted:has(old) then
+      session:_became_deleted(old, instance.state(old))
+      persistence.take_identity(state)
+      switched[#switched + 1] = { object, state, persistence.replacing_changes(state) }
+    else
+      left[#left + 1] = pair
+    end
+  end
+  if #switched > 0 then
+    persistence.update(conn, mapper, switched)
+    for _, triple in ipairs(switched) do session:_became_persistent(triple[1], triple[2]) end
+  end
+  return left
+end
+
 -- Inserts; instances whose parent comes only later are returned in `late`.
 local function insert_new(session, conn, mapper, pairs_, dependencies, late)
   for _, level in ipairs(levels_of(mapper, pairs_, dependencies)) do
     for _, pair in ipairs(level) do
       if not dependencies:sync(pair[1], pair[2]) then late[#late + 1] = pair[1] end
     end
-    persistence.insert(conn, mapper, level)
-    for _, pair in ipairs(level) do session:_became_persistent(pair[1], pair[2]) end
+    local rows = take_over_rows(session, conn, mapper, level)
+    if #rows > 0 then persistence.insert(conn, mapper, rows) end
+    for _, pair in ipairs(rows) do session:_became_persistent(pair[1], pair[2]) end
   end
 end
 
@@ -174,8 +198,11 @@ function unit_of_work.flush(session, conn)
   end
   dependencies:write_associations(conn)
   for i = #ordered, 1, -1 do
-    local mapper = ordered[i]
-    if deleted[mapper] then delete_marked(session, conn, mapper, deleted[mapper], dependencies) end
+    local mapper, left = ordered[i], {}
+    for _, pair in ipairs(deleted[mapper] or {}) do
+      if pair[2].status ~= "deleted" then left[#left + 1] = pair end
+    end
+    if #left > 0 then delete_marked(session, conn, mapper, left, dependencies) end
   end
   dependencies:settle()
 end

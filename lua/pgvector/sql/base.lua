@@ -50,6 +50,17 @@ function base.bind(value, type_)
   return setmetatable({ __visit_name = "bind", value = value, type = type_ }, ColumnElement)
 end
 
+--- A number in a select list has nothing beside it to take a type from: it gets
+-- its own. Other nodes stay as they are.
+-- @tparam table node
+-- @treturn table node
+function base.typed_constant(node)
+  if node.__visit_name == "bind" and node.type == types.NULLTYPE and type(node.value) == "number" then
+    return base.with(node, { type = types.of_constant(node.value) })
+  end
+  return node
+end
+
 --- A binary operator.
 -- @tparam table left node
 -- @tparam table op of pgvector.sql.operators
@@ -57,8 +68,9 @@ end
 -- @tparam table type_ of the result
 -- @treturn table node
 function base.binary(left, op, right, type_)
-  return setmetatable(
-    { __visit_name = "binary", left = left, operator = op, right = right, type = type_, prec = op.prec }, ColumnElement)
+  return setmetatable({
+    __visit_name = "binary", left = left, operator = op, right = right, type = type_, prec = op.prec,
+  }, ColumnElement)
 end
 
 --- A key word used as a value: TRUE, FALSE, NULL, DEFAULT.
@@ -79,8 +91,9 @@ base.DEFAULT = base.keyword("DEFAULT", types.NULLTYPE)
 -- chain of 10,000 `:or_()` costs 10,000 steps, and compiles without recursion.
 
 local function list_node(op, clauses, n)
-  return setmetatable(
-    { __visit_name = "boolean", operator = op, clauses = clauses, n = n, type = Boolean, prec = op.prec }, ColumnElement)
+  return setmetatable({
+    __visit_name = "boolean", operator = op, clauses = clauses, n = n, type = Boolean, prec = op.prec,
+  }, ColumnElement)
 end
 
 --- Joins conditions with AND or OR; nested ones of the same kind flatten.

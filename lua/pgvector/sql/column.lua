@@ -56,7 +56,8 @@ local Computed = class("Computed")
 function Computed._new(expression, options)
   options = errors.check_options(options, { stored = true }, "Computed")
   if type(expression) ~= "string" and not (type(expression) == "table" and getmetatable(expression)) then
-    errors.raise("ArgumentError", "Computed: expected SQL text or an expression, got %s", class.describe(expression))
+    errors.raise("ArgumentError", "Computed: expected SQL text or an expression, got %s",
+      class.describe(expression))
   end
   return setmetatable({ expression = expression, stored = options.stored ~= false }, Computed)
 end
@@ -143,15 +144,16 @@ local function take(self, position, value)
   elseif class.is(value, constraints.CheckConstraint) then
     self._checks[#self._checks + 1] = value
   else
-    errors.raise("ArgumentError", "Column: argument %d: expected a type, ForeignKey, Identity or Computed, got %s",
+    errors.raise("ArgumentError",
+      "Column: argument %d: expected a type, ForeignKey, Identity or Computed, got %s",
       position, value == nil and "nil (is its name spelt right?)" or class.describe(value))
   end
 end
 
 local function check_default(value, option)
   if is_plain_table(value) then
-    errors.raise("ArgumentError", "Column %s: a table would be shared between rows; give a function that makes one",
-      option)
+    errors.raise("ArgumentError",
+      "Column %s: a table would be shared between rows; give a function that makes one", option)
   end
   return value
 end
@@ -175,7 +177,9 @@ end
 function Column._new(...)
   local positional, count, options = arguments(...)
   errors.check_options(options, column_options, "Column")
-  local self = setmetatable({ _ticket = Column._take_ticket(), _foreign_keys = {}, _checks = {}, foreign_keys = {} }, Column)
+  local self = setmetatable({
+    _ticket = Column._take_ticket(), _foreign_keys = {}, _checks = {}, foreign_keys = {},
+  }, Column)
   for i = 1, count do take(self, i, positional[i]) end
   for option in pairs(booleans) do
     local value = options[option]
@@ -217,7 +221,8 @@ function Column:_check()
     errors.raise("ArgumentError", "%s: a column has either a sequence or a server_default", name)
   end
   if self.validate ~= nil and type(self.validate) ~= "function" then
-    errors.raise("ArgumentError", "%s validate: expected a function, got %s", name, class.describe(self.validate))
+    errors.raise("ArgumentError", "%s validate: expected a function, got %s", name,
+      class.describe(self.validate))
   end
 end
 

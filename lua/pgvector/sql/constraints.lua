@@ -144,7 +144,8 @@ local primary_options = known_options("include")
 
 function PrimaryKeyConstraint._new(...)
   local elements, options = constraints.split_arguments("PrimaryKeyConstraint", ...)
-  return init(PrimaryKeyConstraint, require_columns(elements, "PrimaryKeyConstraint"), options, primary_options)
+  return init(PrimaryKeyConstraint, require_columns(elements, "PrimaryKeyConstraint"), options,
+    primary_options)
 end
 class.seal(PrimaryKeyConstraint)
 
@@ -169,7 +170,7 @@ function CheckConstraint._new(condition, options, ...)
 end
 class.seal(CheckConstraint)
 
---- EXCLUDE: `ExcludeConstraint({ { "room", "=" }, { "during", "&&" } }, { using="gist", where=, name=, ops= })`.
+--- EXCLUDE: `ExcludeConstraint({ { "room", "=" }, { "during", "&&" } }, { using=, where=, name=, ops= })`.
 local ExcludeConstraint = class("ExcludeConstraint", Constraint)
 ExcludeConstraint.__visit_name = "exclude_constraint"
 ExcludeConstraint._prefix = "ex"
@@ -215,7 +216,8 @@ local function parse_target(target, where)
     return target
   end
   if type(target) ~= "string" then
-    errors.raise("ArgumentError", "%s: expected \"table.column\" or a column, got %s", where, class.describe(target))
+    errors.raise("ArgumentError", "%s: expected \"table.column\" or a column, got %s", where,
+      class.describe(target))
   end
   local parts = {}
   for part in (target .. "."):gmatch("([^.]*)%.") do
@@ -245,8 +247,10 @@ ForeignKeyConstraint._prefix = "fk"
 local foreign_options = known_options("ondelete", "onupdate", "match", "use_alter", "not_valid")
 
 function ForeignKeyConstraint._new(elements, targets, options)
-  if type(elements) ~= "table" or getmetatable(elements) or type(targets) ~= "table" or getmetatable(targets) then
-    errors.raise("ArgumentError", "ForeignKeyConstraint: expected a sequence of columns and one of their targets")
+  if type(elements) ~= "table" or getmetatable(elements) or type(targets) ~= "table"
+    or getmetatable(targets) then
+    errors.raise("ArgumentError",
+      "ForeignKeyConstraint: expected a sequence of columns and one of their targets")
   end
   require_columns(elements, "ForeignKeyConstraint")
   if #elements ~= #targets then
@@ -349,7 +353,8 @@ function ForeignKeyConstraint:referred_columns()
   if columns then return columns end
   local known = {}
   for _, table in ipairs(self.table.metadata:_tables()) do known[#known + 1] = table.name end
-  errors.raise("InvalidRequestError", "foreign key '%s' of table '%s' refers to table '%s', which is not defined%s",
+  errors.raise("InvalidRequestError",
+    "foreign key '%s' of table '%s' refers to table '%s', which is not defined%s",
     target_text(self.targets[1]), self.table.name, self:_referred_name(),
     errors.did_you_mean(self:_referred_name(), known))
 end

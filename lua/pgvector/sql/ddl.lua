@@ -101,7 +101,8 @@ ddl.create_schema = named(define("create_schema", { "if_not_exists" }), "schema 
 ddl.drop_schema = named(define("drop_schema", { "if_exists", "cascade" }), "schema name")
 
 --- CREATE EXTENSION.
-ddl.create_extension = named(define("create_extension", { "if_not_exists", "schema", "version" }), "extension name")
+ddl.create_extension = named(define("create_extension", { "if_not_exists", "schema", "version" }),
+  "extension name")
 
 --- DROP EXTENSION; never with CASCADE, which would drop the columns of its types.
 ddl.drop_extension = named(define("drop_extension", { "if_exists" }), "extension name")

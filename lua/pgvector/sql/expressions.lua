@@ -8,7 +8,6 @@ local base = require "pgvector.sql.base"
 local element = require "pgvector.sql.element"
 local coerce = require "pgvector.sql.coerce"
 local operators = require "pgvector.sql.operators"
-local identifiers = require "pgvector.sql.compiler.identifiers"
 local select_ = require "pgvector.sql.select"
 local types = require "pgvector.types"
 
@@ -288,8 +287,5 @@ expressions.label = method "label"
 
 --- `DEFAULT`, as a value of INSERT and UPDATE.
 expressions.default = base.DEFAULT
-
---- A name as SQL writes it, for text built by hand.
-expressions.quoted_name = identifiers.quote
 
 return expressions

@@ -53,8 +53,8 @@ local function declare(type_, names)
 end
 
 declare(types.BigInteger, "count rank row_number dense_rank nextval currval lastval setval")
-declare(types.Integer, "ntile length char_length octet_length bit_length strpos position array_length cardinality ascii "
-  .. "vector_dims jsonb_array_length json_array_length")
+declare(types.Integer, "ntile length char_length octet_length bit_length strpos position array_length cardinality "
+  .. "ascii vector_dims jsonb_array_length json_array_length")
 declare(types.Text, "lower upper concat concat_ws trim ltrim rtrim btrim replace substr substring left right md5 "
   .. "to_char initcap repeat reverse string_agg format quote_ident quote_literal regexp_replace split_part lpad rpad "
   .. "ts_headline version current_user current_schema current_database jsonb_typeof json_typeof encode translate")

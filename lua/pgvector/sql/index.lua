@@ -52,12 +52,12 @@ end
 local function check_element(value, position, where)
   local usable = type(value) == "string" or (type(value) == "table" and getmetatable(value) ~= nil)
   if not usable then
-    errors.raise("ArgumentError", "%s: element %d: expected a column, its name or an expression, got %s", where,
-      position, class.describe(value))
+    errors.raise("ArgumentError", "%s: element %d: expected a column, its name or an expression, got %s",
+      where, position, class.describe(value))
   end
 end
 
-local function init(name, elements, options, where)
+local function init(name, elements, options, where, needs_metric)
   if name ~= nil then naming.check_explicit(name, where .. " name") end
   if #elements == 0 then errors.raise("ArgumentError", "%s needs at least one element", where) end
   for i, value in ipairs(elements) do check_element(value, i, where) end
@@ -71,7 +71,7 @@ local function init(name, elements, options, where)
     end
   end
   for option in pairs(self.with) do check_identifier(option, where .. " with") end
-  self._where = where
+  self._where, self._needs_metric = where, needs_metric
   if methods.is_vector_method(self.method) then self:_check_vector_options() end
   local table = self:_find_table()
   if table then self:_attach(table) end
@@ -82,8 +82,8 @@ end
 -- The name may be nil. An index over columns of a table belongs to it at once.
 function Index._new(name, ...)
   if name ~= nil and type(name) ~= "string" and not naming.is_final(name) then
-    errors.raise("ArgumentError", "Index: the name goes first (nil leaves it to the naming convention), got %s",
-      class.describe(name))
+    errors.raise("ArgumentError",
+      "Index: the name goes first (nil leaves it to the naming convention), got %s", class.describe(name))
   end
   local elements, options = constraints.split_arguments("Index", ...)
   options = without_prefix(options)
@@ -105,7 +105,7 @@ local function vector_index(where, method, known)
     for option in pairs(index_options) do
       if options[option] ~= nil then index_of[option] = options[option] end
     end
-    return init(options.name, { column }, index_of, where)
+    return init(options.name, { column }, index_of, where, true)
   end
 end
 
@@ -198,7 +198,8 @@ local is_text = { text = true, literal_column = true }
 local function element_type(element)
   if not is_text[element.__visit_name] then return element.type end
   local name, dim = tostring(element):lower():match("::%s*([%a_]+)%s*%((%d+)%)[%s)]*$")
-  local indexable = { vector = types.VECTOR, halfvec = types.HALFVEC, sparsevec = types.SPARSEVEC, bit = types.BIT }
+  local indexable = { vector = types.VECTOR, halfvec = types.HALFVEC, sparsevec = types.SPARSEVEC,
+    bit = types.BIT }
   return indexable[name] and indexable[name](tonumber(dim)) or types.NULLTYPE
 end
 
@@ -207,17 +208,18 @@ local function settle_vector(self)
   local type = element_type(self.elements[1])
   local given = self.opclasses[1]
   if given and self.metric and methods.metric_of(given) ~= self.metric then
-    errors.raise("ArgumentError", "%s: operator class %s does not measure '%s'", self._where, given, self.metric)
+    errors.raise("ArgumentError", "%s: operator class %s does not measure '%s'", self._where, given,
+      self.metric)
   end
   if type.family == "unknown" then
     if not given then
-      errors.raise("ArgumentError", "%s: the type of the element is not known: cast it, or give its operator class as ops",
-        self._where)
+      errors.raise("ArgumentError",
+        "%s: the type of the element is not known: cast it, or give its operator class as ops", self._where)
     end
   else
     if given then
       methods.check_operator_class(given, type)
-    elseif not (self.method == "ivfflat" and type.kind == "vector" and not self.metric and self._where == "Index") then
+    elseif self._needs_metric or self.metric or self.method ~= "ivfflat" or type.kind ~= "vector" then
       self.opclasses[1] = methods.operator_class(self.method, type, self.metric, self._where)
     else
       self.metric = "l2" -- the server's default operator class
@@ -231,7 +233,8 @@ end
 function Index:_attach(tbl)
   if self.table == tbl then return end
   if self.table then
-    errors.raise("ArgumentError", "index '%s' already belongs to table '%s'", tostring(self.name), self.table.name)
+    errors.raise("ArgumentError", "index '%s' already belongs to table '%s'", tostring(self.name),
+      self.table.name)
   end
   self.elements, self._columns_named = {}, {}
   for i, argument in ipairs(self._arguments) do
@@ -248,10 +251,13 @@ function Index:_attach(tbl)
   if methods.is_vector_method(self.method) then
     settle_vector(self)
   elseif self.metric then
-    errors.raise("ArgumentError", "%s: a metric is for hnsw and ivfflat, not for %s", self._where, self.method)
+    errors.raise("ArgumentError", "%s: a metric is for hnsw and ivfflat, not for %s", self._where,
+      self.method)
   end
   self.included = {}
-  for i, column in ipairs(self.include or {}) do self.included[i] = tbl:_resolve(column, self._where .. " include") end
+  for i, column in ipairs(self.include or {}) do
+    self.included[i] = tbl:_resolve(column, self._where .. " include")
+  end
   self.table = tbl
   if self._explicit_name == nil and #self._columns_named == 0 then
     errors.raise("ArgumentError", "%s: an index over SQL text needs a name", self._where)

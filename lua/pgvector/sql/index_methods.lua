@@ -70,14 +70,14 @@ function index_methods.operator_class(method, type, metric, where)
     fail(("%s: a metric is missing; for %s it is one of: %s"):format(where, type.kind, listed))
   end
   if not all_metrics[metric] then
-    errors.raise("ArgumentError", "%s: unknown metric '%s'%s; for %s it is one of: %s", where, tostring(metric),
-      errors.did_you_mean(metric, all_metrics), type.kind, listed)
+    errors.raise("ArgumentError", "%s: unknown metric '%s'%s; for %s it is one of: %s", where,
+      tostring(metric), errors.did_you_mean(metric, all_metrics), type.kind, listed)
   end
   for _, name in ipairs(known) do
     if name == metric then return ("%s_%s_ops"):format(type.kind, metric) end
   end
-  errors.raise("ArgumentError", "%s: metric '%s' is not available for %s with %s; available: %s", where, metric,
-    type.kind, method, listed)
+  errors.raise("ArgumentError", "%s: metric '%s' is not available for %s with %s; available: %s", where,
+    metric, type.kind, method, listed)
 end
 
 --- The metric that an operator class of pgvector stands for.

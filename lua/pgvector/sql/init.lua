@@ -48,12 +48,12 @@ function sql.table(name, ...)
   if type(name) ~= "string" or name == "" then errors.raise("ArgumentError", "table: expected a name") end
   local from = setmetatable({ name = name, _column_list = {} }, TableClause)
   for i = 1, select("#", ...) do
-    local column = select(i, ...)
-    if type(column) == "string" then column = sql.column(column) end
-    if not coerce.is_expression(column) or column.__visit_name ~= "column" then
+    local item = select(i, ...)
+    if type(item) == "string" then item = sql.column(item) end
+    if not coerce.is_expression(item) or item.__visit_name ~= "column" then
       errors.raise("ArgumentError", "table: argument %d must be a column or its name", i + 1)
     end
-    from._column_list[i] = selectable.proxy(from, column.key, column.name, column)
+    from._column_list[i] = selectable.proxy(from, item.key, item.name, item)
   end
   from.c = selectable.namespace(from)
   return from

@@ -86,7 +86,8 @@ local function add_items(self, items)
     elseif class.is(item, constraints.Constraint) or class.is(item, index.Index) then
       later[#later + 1] = item
     else
-      errors.raise("ArgumentError", "table '%s': item %d: expected a Column, a constraint or an Index, got %s",
+      errors.raise("ArgumentError",
+        "table '%s': item %d: expected a Column, a constraint or an Index, got %s",
         self.name, i, class.describe(item))
     end
   end
@@ -97,7 +98,8 @@ local function add_items(self, items)
   end
 end
 
---- Makes a table: `Table("items", metadata, { Column{ "id", pg.Integer, primary_key = true }, … }, { schema= })`.
+--- Makes a table:
+-- `Table("items", metadata, { Column{ "id", pg.Integer, primary_key = true }, … }, { schema= })`.
 -- Options: `schema` (false: none, even if the metadata has one), `comment`,
 -- `info`, `temporary`, `unlogged`, `tablespace`, `with`, `partition_by`, and
 -- `managed = false` for a table that create_all and drop_all leave alone.
@@ -108,7 +110,8 @@ function Table._new(name, metadata, items, options)
       class.describe(metadata))
   end
   if type(items) ~= "table" or getmetatable(items) then
-    errors.raise("ArgumentError", "Table '%s': expected a sequence of columns, got %s", name, class.describe(items))
+    errors.raise("ArgumentError", "Table '%s': expected a sequence of columns, got %s", name,
+      class.describe(items))
   end
   options = errors.check_options(options, table_options, "Table")
   local self = setmetatable({
@@ -254,7 +257,8 @@ function MetaData._new(options)
   local extensions = options.extensions
   if extensions ~= nil then
     if type(extensions) ~= "table" then
-      errors.raise("ArgumentError", "MetaData extensions: expected a sequence of names, got %s", type(extensions))
+      errors.raise("ArgumentError", "MetaData extensions: expected a sequence of names, got %s",
+        type(extensions))
     end
     for _, name in ipairs(extensions) do naming.check(name, "extension name") end
   end
@@ -326,7 +330,8 @@ local function selected(self, options)
   for i, item in ipairs(options.tables or self._table_list) do
     local table = type(item) == "table" and rawget(item, "__table") or item
     if not class.is(table, Table) then
-      errors.raise("ArgumentError", "tables: element %d: expected a Table or a model, got %s", i, class.describe(item))
+      errors.raise("ArgumentError", "tables: element %d: expected a Table or a model, got %s", i,
+        class.describe(item))
     end
     if options.tables or table.managed then chosen[#chosen + 1] = table end
   end
@@ -339,7 +344,8 @@ end
 --   `tables` (a sequence; default all)
 function MetaData:create_all(bind, options)
   options = errors.check_options(options, all_options, "create_all")
-  create.create_tables(self, bind, selected(self, options), options.checkfirst == false and "nothing" or "tables")
+  create.create_tables(self, bind, selected(self, options), options.checkfirst == false and "nothing"
+    or "tables")
 end
 
 --- Drops the tables and the enum types only they use. Extensions stay.
@@ -347,7 +353,8 @@ end
 -- @tparam[opt] table options as for create_all
 function MetaData:drop_all(bind, options)
   options = errors.check_options(options, all_options, "drop_all")
-  create.drop_tables(self, bind, selected(self, options), options.checkfirst == false and "nothing" or "tables")
+  create.drop_tables(self, bind, selected(self, options), options.checkfirst == false and "nothing"
+    or "tables")
 end
 class.seal(MetaData)
 

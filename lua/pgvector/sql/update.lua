@@ -33,16 +33,13 @@ function Update:values(values)
   return copy
 end
 
--- `{ column, node }` in the table's order. `keys` are those of the rows to
--- come, `named` the names of parameters that stand elsewhere in the statement.
-function Update:_assignments(keys, named)
+-- `{ column, node }` in the table's order. `keys` are those of the rows to come.
+function Update:_assignments(keys)
   local set = self._set or {}
   local parameters = {}
   for _, key in ipairs(keys or {}) do
-    if not named[key] then
-      local column = coerce.column_of(self._table, key, "execute")
-      parameters[column] = dml.row_parameter(column)
-    end
+    local column = coerce.column_of(self._table, key, "execute")
+    parameters[column] = dml.row_parameter(column)
   end
   local list = {}
   for _, column in ipairs(self._table:_columns()) do

@@ -4,7 +4,6 @@
 local class = require "pgvector.class"
 local errors = require "pgvector.errors"
 local base = require "pgvector.types.base"
-local literal = require "pgvector.types.literal"
 local identifiers = require "pgvector.util.identifiers"
 local core = require "pgvector.core"
 

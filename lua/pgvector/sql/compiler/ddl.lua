@@ -83,7 +83,9 @@ local function identity(of)
 end
 
 -- What DEFAULT takes without parentheses.
-local bare_default = { ["function"] = true, text = true, bind = true, keyword = true, cast = true, literal_column = true }
+local bare_default = {
+  ["function"] = true, text = true, bind = true, keyword = true, cast = true, literal_column = true,
+}
 
 local function server_default(c, column)
   local value = column.server_default
@@ -99,7 +101,8 @@ end
 -- One column as CREATE TABLE and ADD COLUMN have it.
 local function column_definition(c, column)
   if column._untyped then
-    errors.raise("InvalidRequestError", "column '%s' of table '%s' has no type: what its foreign key refers to is not defined",
+    errors.raise("InvalidRequestError",
+      "column '%s' of table '%s' has no type: what its foreign key refers to is not defined",
       column.name, column.table and column.table.name or "?")
   end
   local parts = { quote(column.name), tostring(column.type) }
@@ -135,8 +138,8 @@ function body.primary_key_constraint(_, key)
 end
 
 function body.unique_constraint(_, key)
-  return ("UNIQUE %s%s%s"):format(key.nulls_not_distinct and "NULLS NOT DISTINCT " or "", column_names(key.columns),
-    include(key))
+  return ("UNIQUE %s%s%s"):format(key.nulls_not_distinct and "NULLS NOT DISTINCT " or "",
+    column_names(key.columns), include(key))
 end
 
 function body.check_constraint(c, check)
@@ -144,8 +147,8 @@ function body.check_constraint(c, check)
 end
 
 function body.foreign_key_constraint(c, key)
-  local sql = ("FOREIGN KEY %s REFERENCES %s %s"):format(column_names(key.columns), name_of(c, key:referred_table()),
-    column_names(key:referred_columns()))
+  local sql = ("FOREIGN KEY %s REFERENCES %s %s"):format(column_names(key.columns),
+    name_of(c, key:referred_table()), column_names(key:referred_columns()))
   if key.match then sql = sql .. " MATCH " .. key.match end
   if key.ondelete then sql = sql .. " ON DELETE " .. key.ondelete end
   if key.onupdate then sql = sql .. " ON UPDATE " .. key.onupdate end
@@ -167,20 +170,23 @@ end
 local function constraint_definition(c, constraint)
   local sql = body[constraint.__visit_name](c, constraint)
   if constraint.name then sql = ("CONSTRAINT %s %s"):format(quote(constraint.name), sql) end
-  if constraint.deferrable ~= nil then sql = sql .. (constraint.deferrable and " DEFERRABLE" or " NOT DEFERRABLE") end
+  if constraint.deferrable ~= nil then
+    sql = sql .. (constraint.deferrable and " DEFERRABLE" or " NOT DEFERRABLE")
+  end
   if constraint.initially then sql = sql .. " INITIALLY " .. constraint.initially end
   return sql
 end
 
 function visit.add_constraint(c, statement)
   local constraint = statement.object
-  return ("ALTER TABLE %s ADD %s%s"):format(name_of(c, constraint.table), constraint_definition(c, constraint),
-    constraint.not_valid and " NOT VALID" or "")
+  return ("ALTER TABLE %s ADD %s%s"):format(name_of(c, constraint.table),
+    constraint_definition(c, constraint), constraint.not_valid and " NOT VALID" or "")
 end
 
 function visit.drop_constraint(c, statement)
   return ("ALTER TABLE %s DROP CONSTRAINT %s%s%s"):format(name_of(c, statement.object.table),
-    statement.if_exists and "IF EXISTS " or "", quote(statement.object.name), statement.cascade and " CASCADE" or "")
+    statement.if_exists and "IF EXISTS " or "", quote(statement.object.name), statement.cascade
+      and " CASCADE" or "")
 end
 
 ---- tables ---------------------------------------------------------------------
@@ -263,13 +269,15 @@ function visit.create_index(c, statement)
 end
 
 function visit.drop_index(c, statement)
-  return drop(statement.concurrently and "INDEX CONCURRENTLY" or "INDEX", index_name(c, statement.object), statement)
+  return drop(statement.concurrently and "INDEX CONCURRENTLY" or "INDEX", index_name(c, statement.object),
+    statement)
 end
 
 ---- the rest -------------------------------------------------------------------
 
 function visit.create_schema(_, statement)
-  return ("CREATE SCHEMA %s%s"):format(statement.if_not_exists and "IF NOT EXISTS " or "", quote(statement.object))
+  return ("CREATE SCHEMA %s%s"):format(statement.if_not_exists and "IF NOT EXISTS " or "",
+    quote(statement.object))
 end
 
 function visit.drop_schema(_, statement) return drop("SCHEMA", quote(statement.object), statement) end
@@ -296,7 +304,9 @@ function visit.create_sequence(c, statement)
     name_of(c, statement.object), numbers ~= "" and " " .. numbers or "")
 end
 
-function visit.drop_sequence(c, statement) return drop("SEQUENCE", name_of(c, statement.object), statement) end
+function visit.drop_sequence(c, statement)
+  return drop("SEQUENCE", name_of(c, statement.object), statement)
+end
 
 -- What COMMENT ON calls each kind of object.
 local function comment_target(c, object)

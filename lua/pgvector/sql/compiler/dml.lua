@@ -43,8 +43,31 @@ local function column_names(c, columns)
   end
 end
 
+-- The names of the parameters that a statement has by itself: a row's keys of
+-- these names are their values, the others are columns.
+local function own_parameters(c, statement)
+  local keys, describing, names = c.keys, c.describing, {}
+  c.keys, c.describing = nil, true
+  local captured, length = c:capture(c.visit, statement)
+  c.keys, c.describing = keys, describing
+  for i = 1, length do
+    local piece = captured[i]
+    if type(piece) == "table" and piece.key then names[piece.key] = true end
+  end
+  return names
+end
+
+local function row_keys(c, statement)
+  if not c.keys then return nil end
+  local own, keys = own_parameters(c, statement), {}
+  for _, key in ipairs(c.keys) do
+    if not own[key] then keys[#keys + 1] = key end
+  end
+  return keys
+end
+
 local function insert_values(c, statement)
-  local columns, rows = statement:_assignments(c.keys)
+  local columns, rows = statement:_assignments(row_keys(c, statement))
   if #columns == 0 and #rows <= 1 then return c:write(" DEFAULT VALUES") end
   if #columns == 0 then
     errors.raise("InvalidRequestError", "insert: several rows without any value")
@@ -145,27 +168,8 @@ local function where(c, statement)
   c:conjunction(statement._where)
 end
 
--- The names of parameters in what was captured.
-local function parameter_names(captured, length, names)
-  for i = 1, length do
-    local piece = captured[i]
-    if type(piece) == "table" and piece.key then names[piece.key] = true end
-  end
-end
-
-local function assignments(c, statement, condition, length)
-  local named = {}
-  if c.keys then
-    parameter_names(condition, length, named)
-    for _, column in ipairs(statement._table:_columns()) do
-      local node = statement._set and statement._set[column]
-      if node then
-        local captured, count = c:capture(c.visit, node)
-        parameter_names(captured, count, named)
-      end
-    end
-  end
-  local list = statement:_assignments(c.keys, named)
+local function assignments(c, statement)
+  local list = statement:_assignments(row_keys(c, statement))
   if #list == 0 and not c.describing then
     errors.raise("InvalidRequestError", "update of %s sets nothing: add :values{…}", statement._table:_describe())
   end
@@ -181,13 +185,12 @@ function visit.update(c, statement, mode, unique)
   guard(c, statement, "update")
   local froms = statement:_extra_froms()
   in_frame(c, with_table(statement._table, froms), mode, function()
-    local condition, length = c:capture(where, statement)
     c:write("UPDATE ")
     c:visit(statement._table)
     c:write(" SET ")
-    assignments(c, statement, condition, length)
+    assignments(c, statement)
     extra_froms(c, " FROM ", froms)
-    c:paste(condition, length)
+    where(c, statement)
     returning(c, statement, mode, unique)
   end)
 end

@@ -1,0 +1,153 @@
+--- Eager loading within the statement: outer joins to what is related, and the
+-- columns of it.
+-- @module pgvector.orm.joined
+
+local base = require "pgvector.sql.base"
+local compat = require "pgvector.compat"
+local constraints = require "pgvector.sql.constraints"
+local operators = require "pgvector.sql.operators"
+local options = require "pgvector.orm.options"
+local RelationshipAttribute = require "pgvector.orm.attribute"
+local select_ = require "pgvector.sql.select"
+local traverse = require "pgvector.sql.traverse"
+
+local joined = {}
+
+local LOWEST = operators.precedence.LOWEST
+
+--- A FROM element of a mapper that can be selected like a model.
+-- @tparam Mapper mapper
+-- @tparam table from
+-- @tparam ?table node loader options for what is loaded
+function joined.entity_over(mapper, from, node)
+  return { __clause = from, __mapper = mapper, __node = node }
+end
+
+-- Stands for an entity's FROM element where the statement around a subquery
+-- sees it.
+local function through(subquery, from)
+  if not subquery then return from end
+  return { _corresponding = function(_, column)
+    return subquery:_corresponding(from:_corresponding(column) or column)
+  end }
+end
+
+-- A relationship that leads back to where its path has been is not joined
+-- again, or a table that refers to itself would be joined without end.
+local function on_path(path, relationship)
+  while path do
+    if path.relationship == relationship then return true end
+    path = path.parent
+  end
+  return false
+end
+
+-- What has to be joined for an entity, in order: sequence of
+-- `{ relationship, node, far, contained, parent (index of the wish above, or nil), entity }`.
+local function wishes_for(wishes, entity, mapper, node, parent)
+  for _, relationship in ipairs(mapper.properties) do
+    local strategy = relationship._configure and options.strategy(node, relationship)
+    local contained = strategy == "contained"
+    if contained or strategy == "joined" and not on_path(parent, relationship) then
+      relationship:_configure()
+      local below = options.below(node, relationship)
+      local wish = {
+        relationship = relationship, node = below, parent = parent, entity = entity, contained = contained,
+        far = contained and node.far[relationship] or relationship.target.table:alias(),
+      }
+      wishes[#wishes + 1] = wish
+      wishes_for(wishes, entity, relationship.target, below, wish)
+    end
+  end
+end
+
+-- Must the statement be finished before something is joined to it? Its rows
+-- are counted, and a join changes their number.
+local function must_be_wrapped(stmt)
+  return stmt._limit or stmt._offset or stmt._fetch or stmt._distinct
+end
+
+-- `created DESC NULLS LAST` taken apart.
+local function without_order(element)
+  local suffix = ""
+  while element.__visit_name == "ordering" do
+    suffix = element.suffix .. suffix
+    element = element.element
+  end
+  return element, suffix
+end
+
+-- The statement as a subquery, and a SELECT of its columns in the same order
+-- of rows: what it is ordered by becomes columns, too.
+local function wrapped(stmt)
+  local names, suffixes, inner = {}, {}, stmt
+  for i, item in ipairs(stmt._order_by or {}) do
+    local element, suffix = without_order(item)
+    if element.__visit_name ~= "name_reference" then
+      element = element:label("order_" .. i)
+      inner = inner:add_columns(element)
+    end
+    names[i], suffixes[i] = element.name, suffix
+  end
+  local subquery = inner:subquery()
+  local outer = select_.select(compat.unpack(subquery:_columns()))
+  for i, name in ipairs(names) do
+    local column = subquery.c[name]
+    if suffixes[i] ~= "" then
+      column = base.node{ __visit_name = "ordering", element = column, suffix = suffixes[i], prec = LOWEST,
+                          type = column.type }
+    end
+    outer = outer:order_by(column)
+  end
+  outer._settings, outer._execution_options = stmt._settings, stmt._execution_options
+  return outer, subquery
+end
+
+-- ORDER BY of a relationship, with an alias in place of the target's table.
+local function ordering_over(relationship, far)
+  local list = {}
+  for i, item in ipairs(relationship:_ordering()) do
+    list[i] = traverse.replace(item, function(node)
+      if constraints.is_column(node) then return far:_corresponding(node) end
+    end)
+  end
+  return list
+end
+
+--- Adds joins and columns to a statement.
+-- @tparam table stmt a SELECT whose entities' columns are chosen
+-- @tparam table entities its entities, each with `node` (options) if it is a model's
+-- @treturn table the statement to send
+-- @treturn table sequence of wishes, in the order of their entities, which are
+--   the statement's last
+function joined.prepare(stmt, entities)
+  local wishes = {}
+  for _, entity in ipairs(entities) do
+    if entity.kind == "entity" then
+      wishes_for(wishes, entity, rawget(entity.entity, "__mapper"), entity.node, nil)
+    end
+  end
+  if #wishes == 0 then return stmt, wishes end
+  local subquery
+  local joins = false
+  for _, wish in ipairs(wishes) do joins = joins or not wish.contained end
+  if joins and must_be_wrapped(stmt) then stmt, subquery = wrapped(stmt) end
+  for _, wish in ipairs(wishes) do
+    local relationship = wish.relationship
+    if not wish.contained then
+      local source = wish.parent and wish.parent.far or through(subquery, wish.entity.from)
+      local left = wish.parent and wish.parent.far or subquery or wish.entity.from
+      local attribute = RelationshipAttribute._new(relationship, source, wish.far)
+      for i, step in ipairs((attribute.__join_steps(attribute))) do
+        stmt = stmt:join_from(i == 1 and left or wish.middle, step.from, step.condition, { isouter = true })
+        wish.middle = step.from
+      end
+      local ordering = ordering_over(relationship, wish.far)
+      if #ordering > 0 then stmt = stmt:order_by(compat.unpack(ordering)) end
+    end
+    stmt = stmt:add_columns(joined.entity_over(relationship.target, wish.far, wish.node))
+  end
+  return stmt, wishes
+end
+
+return joined

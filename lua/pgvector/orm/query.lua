@@ -1,0 +1,91 @@
+--- `session:query(Item):filter(…):all()`: SQLAlchemy's older way to ask, a thin
+-- cover over `select`.
+-- @module pgvector.orm.query
+
+local class = require "pgvector.class"
+local compat = require "pgvector.compat"
+local functions = require "pgvector.sql.functions"
+local select_ = require "pgvector.sql.select"
+local update = require "pgvector.sql.update"
+
+local Query = class("Query")
+
+--- Makes a query of a session.
+-- @tparam Session session
+-- @param ... models and columns
+function Query._new(session, ...)
+  return setmetatable({
+    _session = session, _stmt = select_.select(...), _single = select("#", ...) == 1, _first = (...),
+  }, Query)
+end
+
+-- These go to the statement and give a new query.
+for _, name in ipairs{
+  "where", "filter", "filter_by", "join", "outerjoin", "select_from", "order_by", "group_by", "having",
+  "limit", "offset", "distinct", "options", "with_for_update", "when",
+} do
+  Query[name] = function(self, ...)
+    local copy = {}
+    for field, value in pairs(self) do copy[field] = value end
+    copy._stmt = self._stmt[name](self._stmt, ...)
+    return setmetatable(copy, Query)
+  end
+end
+
+-- Rows, or the single things that were asked for.
+local function result_of(self)
+  local result = self._session:execute(self._stmt)
+  return self._single and result:scalars() or result
+end
+
+--- Everything found.
+-- @treturn table sequence
+function Query:all() return result_of(self):all() end
+
+--- The first found, or nil.
+function Query:first() return result_of(self:limit(1)):first() end
+
+--- The only one found; raises if there is none or more.
+function Query:one() return result_of(self):one() end
+
+--- The only one found, or nil; raises if there are more.
+function Query:one_or_none() return result_of(self):one_or_none() end
+
+--- The first column of the first row, or nil.
+function Query:scalar() return self._session:execute(self._stmt):scalar() end
+
+--- How many rows there are.
+-- @treturn number
+function Query:count()
+  return self._session:scalar(select_.select(functions.func.count()):select_from(self._stmt:subquery()))
+end
+
+local function conditional(self, stmt)
+  local conditions = self._stmt._where
+  if conditions then return stmt:where(compat.unpack(conditions)) end
+  return stmt:all_rows()
+end
+
+--- Updates all rows of the query, not object by object.
+-- @tparam table values by attribute
+-- @treturn number how many
+function Query:update(values)
+  return self._session:execute(conditional(self, update.update(self._first):values(values))).rowcount
+end
+
+--- Deletes all rows of the query, not object by object.
+-- @treturn number how many
+function Query:delete()
+  return self._session:execute(conditional(self, update.delete(self._first))).rowcount
+end
+class.seal(Query)
+
+-- `for item in query do`
+function Query:__call()
+  self._result = self._result or result_of(self)
+  return self._result()
+end
+
+function Query:__tostring() return tostring(self._stmt) end
+
+return Query
