@@ -62,7 +62,7 @@ end
 
 --- Defines a relationship: `relationship("owners", { back_populates = "items" })`.
 -- @param target a table's name, a model, or a function that returns a model
--- @tparam[opt] table options see docs/orm.md
+-- @tparam[opt] table options see docs/relationships.md
 function Relationship._new(target, options)
   options = errors.check_options(options, known, "relationship")
   if target == nil then errors.raise("ArgumentError", "relationship: the target is nil") end
