@@ -310,6 +310,7 @@ function Relationship:_configure()
   local secondary = find_secondary(self)
   local wanted = column_set(self, "foreign_keys")
   if secondary then
+    if self.primaryjoin then fail(self, "primaryjoin does not go with secondary: its foreign keys tell the join") end
     through_secondary(self, secondary, wanted)
   else
     local remote_side = column_set(self, "remote_side")
