@@ -89,10 +89,14 @@ describe("PgBouncer pooling transactions #programs", function()
   end)
 
   it("makes a connection that prepares statements give that up, and repeats the statement", function()
-    engine = pg.create_engine(url)
+    local rollbacks = 0
+    engine = pg.create_engine(url, { echo = function(sql)
+      if sql == "ROLLBACK" then rollbacks = rollbacks + 1 end
+    end })
     interleave(20, function(conn)
       assert.equal("x", conn:exec_sql("SELECT $1::text AS given", { "x" }):scalar())
     end)
+    assert.equal(2, rollbacks) -- once on each connection, before the repetition
   end)
 
   it("makes a prepared statement later in a transaction fail once, with a hint", function()

@@ -24,6 +24,7 @@ local config = [[
 [pgbouncer]
 pool_mode = transaction
 default_pool_size = 2
+server_round_robin = 1
 auth_type = any
 listen_addr =
 listen_port = 6432
@@ -46,7 +47,7 @@ function pgbouncer.start(server)
 
   local self = {}
   function self.url(database)
-    return ("postgresql:///%s?host=%s&port=6432&user=%s"):format(database, directory, user)
+    return ("postgresql:///%s?host=%s&port=6432&user=%s"):format(database, directory, server.user)
   end
   function self.stop()
     run(("kill $(cat %s/pid) && rm -rf %s"):format(directory, directory))
