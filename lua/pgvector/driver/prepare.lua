@@ -94,6 +94,11 @@ function Cache:add(key, name)
   if evicted then self:_deallocate(evicted) end
 end
 
+--- Forgets a statement that the server did not parse after all.
+function Cache:forget(key)
+  if self.named.entries[key] then self.named:remove(key) end
+end
+
 --- Forgets all statements: what they mean may be otherwise now.
 function Cache:drop()
   local dropped = {}

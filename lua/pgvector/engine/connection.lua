@@ -217,20 +217,20 @@ end
 --- Runs a compiled statement with values in $n order.
 function Connection:_execute_compiled(compiled, values)
   local link = self:_autobegin()
-  local settings = compiled.settings
+  local settings, execution = compiled.settings, self._execution
   local result
   if settings and #settings > 0 then
     local alone = not self._begun -- set_config(…, true) needs a transaction
     if alone then self:_begin() end
-    local function run() return self._execution:run(link, compiled, values) end
+    local job = execution:job(link, compiled, values)
     if alone then
       local tx = transactions.Transaction._begin(self)
-      result = transactions.with(tx, search_settings.with, self._execution, link, settings, run)
+      result = transactions.with(tx, search_settings.run, execution, link, settings, job)
     else
-      result = search_settings.with(self._execution, link, settings, run)
+      result = search_settings.run(execution, link, settings, job)
     end
   else
-    result = self._execution:run(link, compiled, values)
+    result = execution:run(link, compiled, values)
   end
   self._succeeded = true
   return result
