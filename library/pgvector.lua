@@ -420,6 +420,11 @@ function Connection:in_transaction() end
 ---@return pgvector.Connection
 function Connection:execution_options(options) end
 
+---Runs statements without waiting for each other's answers.
+---@param fn fun(pipeline: pgvector.Pipeline): ...
+---@return ...
+function Connection:pipeline(fn) end
+
 ---Loads rows with COPY.
 ---@param target string|pgvector.Table|pgvector.Model
 ---@param columns? string[] in the order of the values
@@ -436,6 +441,25 @@ function Connection:invalidate() end
 
 ---Gives the connection back; what was not committed is rolled back.
 function Connection:close() end
+
+---What the function of `conn:pipeline` sends statements through.
+---@class pgvector.Pipeline
+local Pipeline = {}
+
+---Sends a statement; the result is usable after `sync`, or after the pipeline.
+---@param stmt pgvector.Executable
+---@param params? table<string, any>
+---@return pgvector.Result
+function Pipeline:execute(stmt, params) end
+
+---Sends SQL text with `$1`, `$2`, …; the result is usable after `sync`, or after the pipeline.
+---@param sql string
+---@param params? any[] with `n` if there are nils in it
+---@return pgvector.Result
+function Pipeline:exec_sql(sql, params) end
+
+---Waits for the answers to what was sent so far.
+function Pipeline:sync() end
 
 ---An open transaction.
 ---@class pgvector.Transaction

@@ -278,6 +278,21 @@ describe("the beginning of a transaction", function()
     assert.same({ "BEGIN", "SELECT 1", "COMMIT", "BEGIN", "SELECT 1" }, log)
   end)
 
+  it("travels with search parameters and the search", function()
+    local t = pg.Table("points", pg.MetaData(), { pg.Column{ "id", pg.Integer }, pg.Column{ "at", pg.VECTOR(2) } })
+    local search = pg.select(t.c.id):nearest(t.c.at, { 1, 2 }, { limit = 1, ef_search = 55 })
+    engine:connect(function(conn)
+      conn:exec_sql("CREATE TABLE IF NOT EXISTS points (id int, at vector(2))")
+      conn:commit()
+      for _ = 1, 7 do -- learn, use, prepare, use prepared
+        conn:execute(search)
+        assert.equal("40", conn:exec_sql("SHOW hnsw.ef_search"):scalar())
+        conn:commit()
+      end
+      assert.equal(1, round_trips(conn, function() conn:execute(search) end))
+    end)
+  end)
+
   it("is not sent if nothing is done in the transaction", function()
     engine:begin(function() end)
     engine:connect(function(conn)

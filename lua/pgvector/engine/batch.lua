@@ -13,7 +13,8 @@ function Batch.new(execution, link)
   return setmetatable({
     execution = execution, link = link,
     pipeline = nil,
-    jobs = {},    -- sent, not settled
+    jobs = {},    -- sent
+    settled = {}, -- whose results have come, for the next who asks
     parsed = {},  -- the parsing of statements that get a name
     current = nil, -- the plan that the unnamed statement was parsed for
   }, Batch)
@@ -36,7 +37,7 @@ local function stamp(job) job.seconds = core.now() - job.seconds end
 function Batch:add(job)
   local execution, link, plan = self.execution, self.link, job.plan
   if not plan.format then
-    self:settle() -- nothing can be asked in the middle
+    self.settled = self:settle() -- nothing can be asked in the middle
     execution:complete(link, job)
   end
   local pipeline = self:_open()
@@ -71,7 +72,9 @@ end
 -- @raise the first error of the server, with its statement
 function Batch:settle()
   local pipeline, link, execution = self.pipeline, self.link, self.execution
-  if not pipeline then return {} end
+  local settled = self.settled
+  self.settled = {}
+  if not pipeline then return settled end
   local jobs, parsed = self.jobs, self.parsed
   self.pipeline, self.current, self.jobs, self.parsed = nil, nil, {}, {}
   local failure, culprit = pipeline:finish()
@@ -88,10 +91,11 @@ function Batch:settle()
     error(err, 0)
   end
   link.statement = nil
-  if execution.echo then
-    for _, job in ipairs(jobs) do execution:log(job.sql, execution:_describe(job.values, job.n), job.seconds) end
+  for _, job in ipairs(jobs) do
+    settled[#settled + 1] = job
+    if execution.echo then execution:log(job.sql, execution:_describe(job.values, job.n), job.seconds) end
   end
-  return jobs
+  return settled
 end
 
 return Batch

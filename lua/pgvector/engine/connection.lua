@@ -9,6 +9,7 @@ local core = require "pgvector.core"
 local errors = require "pgvector.errors"
 local Execution = require "pgvector.engine.execution"
 local many = require "pgvector.engine.many"
+local pipelined = require "pgvector.engine.pipelined"
 local search_settings = require "pgvector.engine.settings"
 local tokenizer = require "pgvector.sql.tokenizer"
 local transactions = require "pgvector.engine.transaction"
@@ -257,14 +258,8 @@ local function is_row_list(params)
   return type(params) == "table" and type(params[1]) == "table"
 end
 
---- Runs a statement.
--- @param stmt select, insert, update, delete, text or DDL
--- @tparam[opt] table params values of its named parameters, or a sequence of
---   such tables: the statement then runs once for each (executemany). For an
---   insert without values the names are the columns, and a missing one means DEFAULT
--- @treturn Result
-function Connection:execute(stmt, params)
-  self:_check_open()
+-- Checks a statement and its parameters for one execution.
+function Connection._compile(stmt, params)
   if type(stmt) == "string" then
     errors.raise("ArgumentError", "a plain string is not executable: wrap it in pg.text(…), or use exec_sql")
   elseif not compiler.is_executable(stmt) then
@@ -273,12 +268,35 @@ function Connection:execute(stmt, params)
   if params ~= nil and type(params) ~= "table" then
     errors.raise("ArgumentError", "params: expected a table, got %s", type(params))
   end
-  if is_row_list(params) then
-    return many.execute(self, stmt, params)
-  end
   if params and next(params) == nil then params = nil end
   local compiled = compiler.compile(stmt, params and many.compile_options(stmt, params) or nil)
-  return self:_execute_compiled(compiled, compiler.values(compiled, params))
+  return compiled, compiler.values(compiled, params)
+end
+
+--- Runs a statement.
+-- @param stmt select, insert, update, delete, text or DDL
+-- @tparam[opt] table params values of its named parameters, or a sequence of
+--   such tables: the statement then runs once for each (executemany). For an
+--   insert without values the names are the columns, and a missing one means DEFAULT
+-- @treturn Result
+function Connection:execute(stmt, params)
+  self:_check_open()
+  if is_row_list(params) and type(stmt) == "table" and compiler.is_executable(stmt) then
+    return many.execute(self, stmt, params)
+  end
+  return self:_execute_compiled(Connection._compile(stmt, params))
+end
+
+--- Runs statements without waiting for each other's answers.
+-- @tparam function fn called with a pipeline, whose `execute` and `exec_sql` send a
+--   statement and return a result that is usable after `sync()`, or after this function
+-- @return what fn returns
+-- @raise the first error of the server; the statements after it did not run
+function Connection:pipeline(fn)
+  if type(fn) ~= "function" then
+    errors.raise("ArgumentError", "pipeline: expected a function, got %s", type(fn))
+  end
+  return pipelined.run(self, self:_autobegin(), fn)
 end
 
 --- Runs raw SQL with $1 … $n.

@@ -35,6 +35,17 @@ local function statements(wanted)
   return "SELECT " .. table.concat(set, ", "), values, "SELECT " .. table.concat(put_back, ", "), former
 end
 
+--- The statements to send before and after one that runs under settings.
+-- @tparam Execution execution
+-- @tparam Link link
+-- @tparam table wanted sequence of `{ name =, value = }`
+-- @treturn table job that sets them; see Execution:job
+-- @treturn table job that puts the former values back
+function settings.jobs(execution, link, wanted)
+  local set, values, put_back, former = statements(wanted)
+  return execution:text_job(link, set, values, #values), execution:text_job(link, put_back, former, #former)
+end
+
 --- Runs a statement under settings, in one round trip. They are local to the
 -- transaction, so an error or a lost connection takes them away too; afterwards
 -- the former values are put back, because the transaction goes on.
@@ -44,12 +55,8 @@ end
 -- @tparam table job see Execution:job
 -- @treturn Result the statement's
 function settings.run(execution, link, wanted, job)
-  local set, values, put_back, former = statements(wanted)
-  local jobs = {
-    execution:text_job(link, set, values, #values),
-    job,
-    execution:text_job(link, put_back, former, #former),
-  }
+  local set, put_back = settings.jobs(execution, link, wanted)
+  local jobs = { set, job, put_back }
   execution:retrying(link, { job.plan }, function()
     for _, each in ipairs(jobs) do execution:complete(link, each) end
     local batch = Batch.new(execution, link)
@@ -60,12 +67,12 @@ function settings.run(execution, link, wanted, job)
     batch:settle()
     if not sent then
       -- its value was refused after the settings were sent
-      execution:run_job(link, jobs[3]):close()
+      execution:run_job(link, put_back):close()
       error(err, 0)
     end
   end)
-  jobs[1].result:clear()
-  jobs[3].result:clear()
+  set.result:clear()
+  put_back.result:clear()
   return execution:result_of(link, job, job.result)
 end
 

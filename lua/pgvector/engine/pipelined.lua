@@ -1,0 +1,129 @@
+--- conn:pipeline: statements whose results are read together.
+-- @module pgvector.engine.pipelined
+
+local Batch = require "pgvector.engine.batch"
+local class = require "pgvector.class"
+local compat = require "pgvector.compat"
+local errors = require "pgvector.errors"
+local Execution = require "pgvector.engine.execution"
+local Result = require "pgvector.engine.result"
+local search_settings = require "pgvector.engine.settings"
+local tokenizer = require "pgvector.sql.tokenizer"
+
+local Pipeline = class("Pipeline")
+
+-- What a result is before its answer is here.
+local awaited = {
+  __index = function()
+    errors.raise("InvalidRequestError",
+      "the pipeline has no answer for this statement yet: call sync(), or use it after the pipeline")
+  end,
+  __tostring = function() return "Result (awaited)" end,
+}
+awaited.__call = awaited.__index
+
+local function fulfil(handle, result)
+  for key, value in pairs(result) do rawset(handle, key, value) end
+  handle._result = handle
+  setmetatable(handle, Result)
+end
+
+local function check_open(self)
+  if self._closed then errors.raise("InvalidRequestError", "this pipeline is over") end
+end
+
+local function send(self, job)
+  if job.plan.alone then
+    errors.raise("InvalidRequestError", "COPY cannot run in a pipeline")
+  end
+  self._batch:add(job)
+end
+
+local function expect(self, job)
+  send(self, job)
+  local handle = setmetatable({}, awaited)
+  self._handles[job] = handle
+  return handle
+end
+
+local streaming = { "stream_results", "yield_per" }
+
+--- Sends a statement.
+-- @param stmt select, insert, update, delete, text or DDL
+-- @tparam[opt] table params values of its named parameters
+-- @treturn Result usable after sync() or after the pipeline
+function Pipeline:execute(stmt, params)
+  check_open(self)
+  if type(params) == "table" and type(params[1]) == "table" then
+    errors.raise("ArgumentError", "pipeline: expected the values of one execution; call execute for each row")
+  end
+  local compiled, values = self._conn._compile(stmt, params)
+  for _, option in ipairs(streaming) do
+    if stmt._execution_options and stmt._execution_options[option] then
+      errors.raise("InvalidRequestError", "%s cannot be used in a pipeline", option)
+    end
+  end
+  local job = self._execution:job(self._link, compiled, values)
+  local wanted = compiled.settings
+  if not (wanted and #wanted > 0) then return expect(self, job) end
+  local set, put_back = search_settings.jobs(self._execution, self._link, wanted)
+  send(self, set)
+  local handle = expect(self, job)
+  send(self, put_back)
+  return handle
+end
+
+--- Sends raw SQL with $1 … $n, one statement.
+-- @tparam string sql
+-- @tparam[opt] table params a sequence, with `n` if there are nils in it
+-- @treturn Result usable after sync() or after the pipeline
+function Pipeline:exec_sql(sql, params)
+  check_open(self)
+  if type(sql) ~= "string" then
+    errors.raise("ArgumentError", "exec_sql: expected SQL text, got %s", class.describe(sql))
+  elseif sql:find(";", 1, true) and tokenizer.statements(sql) > 1 then
+    errors.raise("InvalidRequestError", "a script of several statements cannot run in a pipeline")
+  end
+  local values, n = Execution.check_params(params)
+  return expect(self, self._execution:text_job(self._link, sql, values, n))
+end
+
+--- Waits for the answers to everything sent so far; the results are usable then.
+-- @raise the first error of the server, with its statement; what was sent after
+--   that statement did not run
+function Pipeline:sync()
+  check_open(self)
+  for _, job in ipairs(self._batch:settle()) do
+    local handle = self._handles[job]
+    local result = self._execution:result_of(self._link, job, job.result)
+    if handle then fulfil(handle, result) else result:close() end
+  end
+  self._handles = {}
+  self._conn._succeeded = true
+end
+
+class.seal(Pipeline)
+
+local pipelined = { Pipeline = Pipeline }
+
+--- Calls `fn(pipeline, ...)` and reads the answers.
+-- @return what fn returns
+function pipelined.run(conn, link, fn)
+  local execution = conn._execution
+  local self = setmetatable({
+    _conn = conn, _link = link, _execution = execution, _batch = Batch.new(execution, link),
+    _handles = {}, _closed = false,
+  }, Pipeline)
+  local results = compat.pack(pcall(fn, self))
+  if not results[1] then
+    self._closed = true
+    -- fn's error is the one to see; the link must be idle again
+    if not link.broken then pcall(self._batch.settle, self._batch) end
+    error(results[2], 0)
+  end
+  self:sync()
+  self._closed = true
+  return compat.unpack(results, 2, results.n)
+end
+
+return pipelined
