@@ -347,6 +347,12 @@ function Engine:connect(fn) end
 ---@return ...
 function Engine:begin(fn) end
 
+---Calls `fn` in a transaction, again after a serialization failure or a deadlock.
+---@param fn fun(conn: pgvector.Connection, attempt: integer): ...
+---@param options? { attempts?: integer, delay?: number, max_delay?: number, isolation_level?: pgvector.IsolationLevel }
+---@return ...
+function Engine:retry(fn, options) end
+
 ---Closes the idle connections; those in use are closed when they come back.
 function Engine:dispose() end
 
@@ -431,6 +437,18 @@ function Connection:pipeline(fn) end
 ---@param source fun(copy: pgvector.Copy)|fun(): any[]?|any[][]
 ---@return integer # how many rows were stored
 function Connection:copy_in(target, columns, source) end
+
+---Takes an advisory lock, and waits for it unless told otherwise.
+---@param key integer|string
+---@param options? { shared?: boolean, try?: boolean, timeout?: number, transaction?: boolean }
+---@return boolean # false if `try` is set and somebody else has it
+function Connection:advisory_lock(key, options) end
+
+---Gives an advisory lock back.
+---@param key integer|string
+---@param options? { shared?: boolean }
+---@return boolean # was it held?
+function Connection:advisory_unlock(key, options) end
 
 ---Hands the server's notices to a function.
 ---@param fn? fun(notice: table)

@@ -44,6 +44,7 @@ function Link.connect(keywords, waiter, timeout)
                        -- { sql =, send = function(link, sql), done = see driver.pipeline }
     prepared = nil,    -- which statements have names; see driver.prepare
     garbage = nil,     -- names to deallocate
+    locks = nil,       -- how many advisory locks the session holds
   }, Link)
   self:_finish_connecting(deadline)
   return self
@@ -108,6 +109,20 @@ function Link:_wait(events, deadline)
   end
   self.waiting = false
   return ready
+end
+
+--- Lets time pass while the link is idle; other coroutines run meanwhile.
+-- @tparam number seconds
+function Link:_sleep(seconds)
+  self:_check_free()
+  local deadline = core.now() + seconds
+  self.waiting = true
+  -- a server that has something to say now is ending the connection, or notifying
+  while self.waiter(self.pg, "r", deadline) do
+    local ok, err = self.pg:consume_input()
+    if not ok then self:_lost(err) end
+  end
+  self.waiting = false
 end
 
 --- Raises an error of the running statement.

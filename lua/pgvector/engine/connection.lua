@@ -2,6 +2,7 @@
 -- transaction by itself with the first one, as SQLAlchemy 2.0 does.
 -- @module pgvector.engine.connection
 
+local advisory = require "pgvector.engine.advisory"
 local class = require "pgvector.class"
 local compiler = require "pgvector.sql.compiler"
 local copying = require "pgvector.engine.copy"
@@ -341,6 +342,20 @@ function Connection:copy_in(target, columns, source)
   self._succeeded = true
   return count
 end
+
+--- Takes an advisory lock, and waits for it unless told otherwise.
+-- @param key a whole number, or a string, of which the server's hashtextextended makes one
+-- @tparam[opt] table options `shared`; `try`: do not wait; `timeout` in seconds;
+--   `transaction`: until the end of the transaction, not of the connection
+-- @treturn boolean false if `try` is set and somebody else has it
+-- @raise TimeoutError if it was not to be had within `timeout`
+function Connection:advisory_lock(key, options) return advisory.lock(self, key, options) end
+
+--- Gives an advisory lock back; close() does so for all.
+-- @param key as given to advisory_lock
+-- @tparam[opt] table options `shared`, as given to advisory_lock
+-- @treturn boolean was it held?
+function Connection:advisory_unlock(key, options) return advisory.unlock(self, key, options) end
 
 ---- odds and ends -----------------------------------------------------------------
 

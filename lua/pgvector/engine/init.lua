@@ -9,6 +9,7 @@ local Execution = require "pgvector.engine.execution"
 local Link = require "pgvector.driver.link"
 local Pool = require "pgvector.engine.pool"
 local PreparedStatements = require "pgvector.driver.prepare"
+local retry = require "pgvector.engine.retry"
 local transactions = require "pgvector.engine.transaction"
 local TypeInfo = require "pgvector.driver.typeinfo"
 local url = require "pgvector.engine.url"
@@ -94,12 +95,20 @@ function Engine._new(target, options)
   return self
 end
 
+-- Gives back the advisory locks that a session still has.
+local function release_locks(link)
+  link.locks = nil
+  local open = link.pg:transaction_status() ~= "idle"
+  execute.simple(link, (open and "ROLLBACK; " or "") .. "SELECT pg_catalog.pg_advisory_unlock_all()"):clear()
+end
+
 -- Returns a link to the pool; the loss of one to the server ends its generation.
 function Engine:_give_back(link)
   if link.pg:status() == "bad" then self._pool:invalidate() end
   link.statement, link.types_changed, link.opening = nil, nil, nil
   -- what is open is about to be rolled back
   if link.prepared then link.prepared:ended(false) end
+  if link.locks and link:_reusable() and not pcall(release_locks, link) then link:close() end
   self._pool:checkin(link)
 end
 
@@ -127,6 +136,20 @@ function Engine:begin(fn)
     errors.raise("ArgumentError", "begin: expected a function, got %s", type(fn))
   end
   return self:connect(function(conn) return conn:begin(fn) end)
+end
+
+--- Calls `fn(conn, attempt)` in a transaction, as begin does, and again after a
+-- serialization failure or a deadlock.
+-- @tparam function fn
+-- @tparam[opt] table options `attempts` (5), `delay` before the second one in
+--   seconds (0.01; it doubles each time), `max_delay` (1), `isolation_level`
+-- @return what fn returns
+-- @raise the last attempt's error
+function Engine:retry(fn, options)
+  if type(fn) ~= "function" then
+    errors.raise("ArgumentError", "retry: expected a function, got %s", type(fn))
+  end
+  return retry.run(self, fn, options)
 end
 
 --- Closes the pool's connections; the engine stays usable and opens new ones.
