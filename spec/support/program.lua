@@ -3,7 +3,7 @@
 
 local program = {}
 
-local function quoted(s) return "'" .. s:gsub("'", "'\\''") .. "'" end
+local quoted = require("spec.support.shell").quoted
 
 --- Runs a program.
 -- @tparam string path
