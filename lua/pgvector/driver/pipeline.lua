@@ -112,7 +112,10 @@ end
 -- Takes one result.
 function Pipeline:_take(result)
   local step, status = self.steps[self.first], result:status()
-  if status == "pipeline_sync" then
+  if status == "tuples_ok" or status == "command_ok" or status == "empty_query" then
+    step.result = result
+    if step.done then step:done() end
+  elseif status == "pipeline_sync" then
     result:clear()
     self:_advance()
   elseif status == "fatal_error" or status == "bad_response" then
@@ -124,12 +127,9 @@ function Pipeline:_take(result)
     end
   elseif status == "pipeline_aborted" then
     result:clear()
-  elseif status:find("^copy") then
-    self.link.broken = true -- libpq has no way out of this
-    errors.raise("InterfaceError", "COPY cannot run in a pipeline")
   else
-    step.result = result
-    if step.done then step:done() end
+    self.link.broken = true -- COPY: libpq has no way out of this
+    errors.raise("InterfaceError", "COPY cannot run in a pipeline")
   end
 end
 
