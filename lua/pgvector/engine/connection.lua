@@ -97,6 +97,7 @@ end
 -- A command of our own, without parameters or rows.
 function Connection:_command(sql)
   local link = self:_live_link()
+  link:_check_idle()
   link.statement = { sql = sql, n = 0 }
   local started = self._execution.echo and core.now()
   execute.simple(link, sql):clear()
@@ -161,6 +162,7 @@ end
 function Connection:_end(verb)
   local link = self:_live_link()
   if not self._begun then return end
+  link:_check_idle()
   local in_error = link.pg:transaction_status() == "inerror"
   self._begun = false
   self:_command(verb)

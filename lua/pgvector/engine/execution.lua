@@ -227,6 +227,7 @@ end
 
 -- Runs one statement by its plan.
 function Execution:_run(link, plan, encoder, sql, values, n, columns)
+  link:_check_idle()
   link.statement = { sql = sql, values = values, n = n }
   local started = self.echo and core.now()
   if not plan.format then self:_learn_format(link, plan, sql, encoder) end
@@ -270,6 +271,7 @@ end
 
 --- Runs a script of several statements without parameters.
 function Execution:run_script(link, sql)
+  link:_check_idle()
   link.statement = { sql = sql, n = 0 }
   local res = execute.simple(link, sql)
   link.statement = nil
