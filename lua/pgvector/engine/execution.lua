@@ -366,14 +366,15 @@ function Execution:retrying(link, plans, send, ...)
 end
 
 --- The result of a job's answer.
-function Execution:result_of(link, job, res)
+-- @tparam ?table into the empty table that becomes the result
+function Execution:result_of(link, job, res, into)
   local decoder
   if res:status() == "tuples_ok" then
     decoder = self:_decoder(link, job.plan, res, job.columns)
   else
     self:_executed(link, res)
   end
-  return Result._buffered(res, decoder, job.columns)
+  return Result._buffered(res, decoder, job.columns, into)
 end
 
 --- Runs one job.

@@ -6,7 +6,6 @@ local class = require "pgvector.class"
 local compat = require "pgvector.compat"
 local errors = require "pgvector.errors"
 local Execution = require "pgvector.engine.execution"
-local Result = require "pgvector.engine.result"
 local search_settings = require "pgvector.engine.settings"
 local tokenizer = require "pgvector.sql.tokenizer"
 
@@ -21,12 +20,6 @@ local awaited = {
   __tostring = function() return "Result (awaited)" end,
 }
 awaited.__call = awaited.__index
-
-local function fulfil(handle, result)
-  for key, value in pairs(result) do rawset(handle, key, value) end
-  handle._result = handle
-  setmetatable(handle, Result)
-end
 
 local function check_open(self)
   if self._closed then errors.raise("InvalidRequestError", "this pipeline is over") end
@@ -94,9 +87,10 @@ end
 function Pipeline:sync()
   check_open(self)
   for _, job in ipairs(self._batch:settle()) do
+    -- the handle becomes the result; what nobody holds was a search parameter
     local handle = self._handles[job]
-    local result = self._execution:result_of(self._link, job, job.result)
-    if handle then fulfil(handle, result) else result:close() end
+    local result = self._execution:result_of(self._link, job, job.result, handle)
+    if not handle then result:close() end
   end
   self._handles = {}
   self._conn._succeeded = true

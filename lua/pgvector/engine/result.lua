@@ -275,14 +275,17 @@ end
 -- @param res core result
 -- @param decoder core decoder, nil when there are no rows
 -- @tparam ?table columns the compiled statement's columns
-function Result._buffered(res, decoder, columns)
-  local rowcount = res:cmd_tuples() or -1
+-- @tparam ?table into the empty table that becomes the result
+function Result._buffered(res, decoder, columns, into)
+  local fields = into or {}
+  fields.rowcount = res:cmd_tuples() or -1
   if not decoder then
     res:clear()
-    return make(nil, {}, 0, { rowcount = rowcount })
+    return make(nil, {}, 0, fields)
   end
+  fields._columns = columns
   local source = setmetatable({ res = res, decoder = decoder }, Buffered)
-  return make(source, res:names(), res:ntuples(), { rowcount = rowcount, _columns = columns })
+  return make(source, res:names(), res:ntuples(), fields)
 end
 
 --- A result over rows that exist already.
