@@ -119,7 +119,7 @@ function Link:_sleep(seconds)
   local deadline = core.now() + seconds
   self.waiting = true
   -- a server that has something to say now is ending the connection, or notifying
-  while self.waiter(self.pg, "r", deadline) do
+  while self.waiter.wait(self.pg, "r", deadline) do
     local ok, err = self.pg:consume_input()
     if not ok then self:_lost(err) end
   end
