@@ -392,7 +392,7 @@ function Connection:_info()
     encrypted = pg:is_encrypted(),
     vector_version = extension and extension.version,
     vector_schema = extension and extension.schema,
-    transaction_status = pg:transaction_status(),
+    transaction_status = link.opening and "intrans" or pg:transaction_status(),
   }
 end
 
