@@ -426,6 +426,13 @@ function Connection:execution_options(options) end
 ---@return integer # how many rows were stored
 function Connection:copy_in(target, columns, source) end
 
+---Reads rows with COPY: calls `fn` with each and returns the count, or returns an iterator.
+---@overload fun(self: pgvector.Connection, target: pgvector.CopySource): pgvector.Reader
+---@param target pgvector.CopySource
+---@param fn fun(row: table)
+---@return integer
+function Connection:copy_out(target, fn) end
+
 ---Hands the server's notices to a function.
 ---@param fn? fun(notice: table)
 function Connection:on_notice(fn) end
@@ -475,6 +482,16 @@ function Copy:write_row(...) end
 ---Writes many rows.
 ---@param rows any[][]|fun(): any[]?
 function Copy:write_rows(rows) end
+
+---@alias pgvector.CopySource string|pgvector.Executable|pgvector.Table|pgvector.Model
+
+---Rows that are read while they arrive. `for row in reader do` works.
+---@class pgvector.Reader
+---@overload fun(): table?
+local Reader = {}
+
+---Stops reading. The connection is free again.
+function Reader:close() end
 
 ---What rows, scalars and mappings have in common. `for item in result do` works.
 ---@class pgvector.Fetch

@@ -1,6 +1,7 @@
 --- Running one statement and collecting what it returns.
 -- @module pgvector.driver.execute
 
+local cancel = require "pgvector.driver.cancel"
 local errors = require "pgvector.errors"
 
 local execute = {}
@@ -25,23 +26,14 @@ local copying = { copy_in = true, copy_out = true, copy_both = true }
 -- A COPY that came as an ordinary statement has nobody to feed or to read it:
 -- it is brought to its end, and the caller gets an error that says what to use.
 local function refuse_copy(link, status, deadline)
-  local pg = link.pg
   if status == "copy_in" then
-    pg:put_copy_end("not started by copy_in")
+    link.pg:put_copy_end("not started by copy_in")
     link:_flush(deadline)
     return errors.new("InterfaceError", "COPY FROM STDIN needs conn:copy_in")
   end
-  while true do
-    local data, err = pg:get_copy()
-    if err then link:_lost(err) end
-    if data == nil then break end
-    if data == false then
-      link:_wait("r", deadline)
-      local ok, consume_error = pg:consume_input()
-      if not ok then link:_lost(consume_error) end
-    end
-  end
-  return errors.new("InterfaceError", "COPY TO STDOUT is not an ordinary statement")
+  link.pg:cancel() -- spares reading all of it
+  cancel.skip_copy(link, deadline)
+  return errors.new("InterfaceError", "COPY TO STDOUT needs conn:copy_out")
 end
 
 --- Collects the results of what was sent, to the end. The last one counts, as

@@ -4,6 +4,7 @@
 
 local class = require "pgvector.class"
 local compiler = require "pgvector.sql.compiler"
+local copy_out = require "pgvector.engine.copy_out"
 local copying = require "pgvector.engine.copy"
 local core = require "pgvector.core"
 local errors = require "pgvector.errors"
@@ -161,6 +162,7 @@ end
 function Connection:_end(verb)
   local link = self:_live_link()
   if not self._begun then return end
+  link:_check_idle()
   local in_error = link.pg:transaction_status() == "inerror"
   self._begun = false
   self:_command(verb)
@@ -178,9 +180,16 @@ end
 -- @raise InvalidRequestError if an earlier error in it made the server roll back
 function Connection:commit() self:_end("COMMIT") end
 
+-- Closes what is being read: a rollback gives it up.
+function Connection:_close_reader()
+  local link = self._link
+  if link and link.reader then link.reader:close() end
+end
+
 --- Rolls the open transaction back; nothing happens without one.
 function Connection:rollback()
   self:_check_open()
+  self:_close_reader()
   local link = self._link
   if link and link.broken then
     self:invalidate()
@@ -318,6 +327,24 @@ function Connection:copy_in(target, columns, source)
   local count = copying.copy_in(self._execution, link, target, columns, source)
   self._succeeded = true
   return count
+end
+
+--- Reads rows through COPY, in binary where every column's type has a binary form.
+-- @param target a statement that returns rows, a table, a model, or a table's name
+-- @tparam[opt] function fn called with each row
+-- @treturn number with fn: how many rows there were
+-- @treturn Reader without fn: an iterator, `for row in conn:copy_out(target) do`;
+--   the connection is busy until its end or its `close()`. More values follow,
+--   for which the `for` of Lua 5.4 closes it
+-- @raise whatever `fn` raises, or the server; the transaction goes on all the same
+function Connection:copy_out(target, fn)
+  self:_check_open()
+  if fn ~= nil and type(fn) ~= "function" then
+    errors.raise("ArgumentError", "copy_out: expected a function, got %s", class.describe(fn))
+  end
+  local reader = copy_out.open(self, target)
+  if fn then return copy_out.each(reader, fn) end
+  return reader, nil, nil, reader
 end
 
 ---- odds and ends -----------------------------------------------------------------

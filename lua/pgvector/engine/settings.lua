@@ -17,15 +17,13 @@ local built_in = {
   ["ivfflat.max_probes"] = "32768",
 }
 
---- Runs something under settings. They are local to the transaction, so an
--- error or a lost connection takes them away too; afterwards the former values
--- are put back, because the transaction goes on.
+--- Sets settings. They are local to the transaction, so an error, a rollback to
+-- a savepoint before or a lost connection takes them away too.
 -- @tparam Execution execution
 -- @tparam Link link in a transaction
 -- @tparam table wanted sequence of `{ name =, value = }`
--- @tparam function run
--- @return what run returns
-function settings.with(execution, link, wanted, run)
+-- @treturn function puts the former values back, for the transaction that goes on
+function settings.set(execution, link, wanted)
   local exchange, put_back, values = {}, {}, {}
   for i, setting in ipairs(wanted) do
     local name, value = 2 * i - 1, 2 * i
@@ -35,13 +33,26 @@ function settings.with(execution, link, wanted, run)
     values[name], values[value] = setting.name, tostring(setting.value)
   end
   local former = execution:run_text(link, "SELECT " .. table.concat(exchange, ", "), values, #values):first()
-  local result = run()
-  for i, setting in ipairs(wanted) do
-    local value = former[2 * i - 1]
-    if value == core.null or value == "" then value = built_in[setting.name] end
-    values[2 * i] = value
+  return function()
+    for i, setting in ipairs(wanted) do
+      local value = former[2 * i - 1]
+      if value == core.null or value == "" then value = built_in[setting.name] end
+      values[2 * i] = value
+    end
+    execution:run_text(link, "SELECT " .. table.concat(put_back, ", "), values, #values):close()
   end
-  execution:run_text(link, "SELECT " .. table.concat(put_back, ", "), values, #values):close()
+end
+
+--- Runs something under settings; see settings.set.
+-- @tparam Execution execution
+-- @tparam Link link in a transaction
+-- @tparam table wanted
+-- @tparam function run
+-- @return what run returns
+function settings.with(execution, link, wanted, run)
+  local put_back = settings.set(execution, link, wanted)
+  local result = run()
+  put_back()
   return result
 end
 
