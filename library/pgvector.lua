@@ -324,6 +324,7 @@ function BitConstructor.from_bytes(bytes) end
 ---@field echo? boolean|fun(sql: string, params?: string, ms: number) log statements
 ---@field hide_parameters? boolean keep values out of errors and logs
 ---@field isolation_level? pgvector.IsolationLevel
+---@field statement_timeout? number seconds, watched by the server
 ---@field timezone? string the session's TimeZone ("UTC")
 ---@field connect_args? table<string, string|number|boolean> further libpq keywords
 ---@field wait? "auto"|"blocking"|fun(conn: any, events: string, deadline?: number): string?
@@ -361,6 +362,14 @@ function Engine:pool_status() end
 ---@field vector_version? string of the vector extension
 ---@field vector_schema? string
 ---@field transaction_status "idle"|"active"|"intrans"|"inerror"|"unknown"
+
+---@class pgvector.ExecutionOptions
+---@field timeout? number|false seconds that a statement may take
+
+---@class pgvector.ConnectionOptions : pgvector.ExecutionOptions
+---@field isolation_level? pgvector.IsolationLevel of the transactions to come
+---@field readonly? boolean
+---@field deferrable? boolean
 
 ---A connection: runs statements; the first one begins a transaction.
 ---@class pgvector.Connection
@@ -414,8 +423,8 @@ function Connection:rollback() end
 ---@return boolean
 function Connection:in_transaction() end
 
----Sets options of the transactions to come, until the connection is closed.
----@param options { isolation_level?: pgvector.IsolationLevel, readonly?: boolean, deferrable?: boolean }
+---Sets options, until the connection is closed.
+---@param options pgvector.ConnectionOptions
 ---@return pgvector.Connection
 function Connection:execution_options(options) end
 
@@ -432,6 +441,10 @@ function Connection:copy_in(target, columns, source) end
 ---@param fn fun(row: table)
 ---@return integer
 function Connection:copy_out(target, fn) end
+
+---Asks the server to stop the running statement; did one run?
+---@return boolean
+function Connection:cancel() end
 
 ---Hands the server's notices to a function.
 ---@param fn? fun(notice: table)

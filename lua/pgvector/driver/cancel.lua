@@ -11,8 +11,8 @@ local errors = require "pgvector.errors"
 
 local cancel = {}
 
--- Seconds in which a server must react to a request.
-local PATIENCE = 5
+--- Seconds in which a server must react to a request.
+cancel.PATIENCE = 5
 
 --- Is a statement running?
 function cancel.is_active(link)
@@ -68,6 +68,7 @@ end
 function cancel.stop(link)
   if link.broken then return end
   if link.pg:pipeline_status() ~= "off" then -- its answers could not be told apart
+    link.pg:cancel()
     link.broken = true
     return
   end
@@ -75,7 +76,7 @@ function cancel.stop(link)
   if not cancel.is_active(link) then return end
   local statement = link.statement
   link.stopping = true
-  if not (link.pg:cancel() and pcall(drain, link, core.now() + PATIENCE)) then link.broken = true end
+  if not (link.pg:cancel() and pcall(drain, link, core.now() + cancel.PATIENCE)) then link.broken = true end
   link.stopping = false
   link.statement = statement
 end

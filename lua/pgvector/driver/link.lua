@@ -76,10 +76,12 @@ function Link:_finish_connecting(deadline)
   end
 end
 
---- Sets the session parameters on which text forms depend, where they differ.
+--- Sets the session parameters on which text forms depend, where they differ,
+-- and the server's time limit.
 -- @tparam ?string timezone default "UTC"
+-- @tparam ?number statement_timeout seconds; nil leaves the server's
 -- @tparam function run runs a SQL text on this link
-function Link:_pin_settings(timezone, run)
+function Link:_pin_settings(timezone, statement_timeout, run)
   local sets = {}
   for _, setting in ipairs(pinned) do
     local current = self.pg:parameter(setting[1])
@@ -92,6 +94,9 @@ function Link:_pin_settings(timezone, run)
     sets[#sets + 1] = "SET TimeZone = " .. self.pg:escape_literal(timezone)
   elseif not timezone and not utc[zone] then
     sets[#sets + 1] = "SET TimeZone = 'UTC'"
+  end
+  if statement_timeout then
+    sets[#sets + 1] = ("SET statement_timeout = %.0f"):format(math.ceil(statement_timeout * 1000))
   end
   if #sets > 0 then run(self, table.concat(sets, "; ")) end
 end
@@ -123,8 +128,9 @@ function Link:_wait(events, deadline)
 end
 
 --- Lets the time run that a command, or a part of it, may take.
-function Link:_start_clock()
-  self.deadline = self.timeout and core.now() + self.timeout
+-- @tparam number|false seconds
+function Link:_start_clock(seconds)
+  self.deadline = seconds and core.now() + seconds
 end
 
 --- Raises an error of the running statement.
@@ -141,7 +147,7 @@ function Link:_check_idle()
   elseif self.waiting or cancel.is_active(self) then -- the latter: inside a notice handler
     errors.raise("InterfaceError", "another query is in progress on this connection")
   end
-  self:_start_clock()
+  self:_start_clock(self.timeout)
 end
 
 --- Raises for a step that failed: the connection is gone.
@@ -173,12 +179,12 @@ end
 function Link:_next_result(deadline)
   local pg = self.pg
   while pg:is_busy() do
+    self:_deliver_notices()
     self:_wait("r", deadline)
     local ok, err = pg:consume_input()
     -- a FATAL report may have come before the connection broke: libpq hands it
     -- out as a result, which says more than "server closed the connection"
     if not ok and pg:is_busy() then self:_lost(err) end
-    self:_deliver_notices()
   end
   return pg:get_result()
 end

@@ -2,6 +2,7 @@
 -- transaction by itself with the first one, as SQLAlchemy 2.0 does.
 -- @module pgvector.engine.connection
 
+local cancel = require "pgvector.driver.cancel"
 local class = require "pgvector.class"
 local compiler = require "pgvector.sql.compiler"
 local copy_out = require "pgvector.engine.copy_out"
@@ -11,6 +12,7 @@ local errors = require "pgvector.errors"
 local execute = require "pgvector.driver.execute"
 local Execution = require "pgvector.engine.execution"
 local many = require "pgvector.engine.many"
+local options_of = require "pgvector.engine.options"
 local search_settings = require "pgvector.engine.settings"
 local tokenizer = require "pgvector.sql.tokenizer"
 local transactions = require "pgvector.engine.transaction"
@@ -29,6 +31,7 @@ function Connection._new(engine, link)
     _isolation = engine._options.isolation_level,
     _readonly = false,
     _deferrable = false,
+    _timeout = false,     -- seconds that a command may take
     _notice_handler = nil,
   }, Connection)
 end
@@ -46,6 +49,7 @@ function Connection:_live_link()
   if not link then
     link = self.engine._pool:checkout()
     link.notice_handler = self._notice_handler or false
+    link.timeout = self._timeout
     self._link = link
   elseif link.broken then
     errors.raise("InterfaceError", "the connection to the server is lost: close this connection and take another")
@@ -198,22 +202,31 @@ function Connection:rollback()
   self:_end("ROLLBACK")
 end
 
-local known_options = { isolation_level = true, readonly = true, deferrable = true }
+local transaction_options = { isolation_level = true, readonly = true, deferrable = true }
+local known_options = { timeout = true }
+for name in pairs(transaction_options) do known_options[name] = true end
 
 --- Sets options of this connection, until it is closed.
 -- @tparam table options `isolation_level` ("READ COMMITTED", "REPEATABLE READ",
---   "SERIALIZABLE", "AUTOCOMMIT"), `readonly`, `deferrable`
+--   "SERIALIZABLE", "AUTOCOMMIT"), `readonly`, `deferrable`: of the transactions
+--   to come; `timeout`: the seconds that a statement may take
 -- @treturn Connection itself
 function Connection:execution_options(options)
   self:_check_open()
-  errors.check_options(options, known_options, "execution_options")
-  if self._begun then
-    errors.raise("InvalidRequestError",
-      "a transaction is open: isolation_level, readonly and deferrable are set before it begins")
+  options_of.check(errors.check_options(options, known_options, "execution_options"))
+  for name in pairs(transaction_options) do
+    if self._begun and options[name] ~= nil then
+      errors.raise("InvalidRequestError",
+        "a transaction is open: isolation_level, readonly and deferrable are set before it begins")
+    end
   end
   if options.isolation_level ~= nil then self._isolation = Connection._check_isolation(options.isolation_level) end
   if options.readonly ~= nil then self._readonly = options.readonly end
   if options.deferrable ~= nil then self._deferrable = options.deferrable end
+  if options.timeout ~= nil then
+    self._timeout = options.timeout
+    if self._link then self._link.timeout = options.timeout end
+  end
   return self
 end
 
@@ -262,6 +275,15 @@ local function is_row_list(params)
   return type(params) == "table" and type(params[1]) == "table"
 end
 
+local function execute_statement(self, stmt, params)
+  if is_row_list(params) then
+    return many.execute(self, stmt, params)
+  end
+  if params and next(params) == nil then params = nil end
+  local compiled = compiler.compile(stmt, params and many.compile_options(stmt, params) or nil)
+  return self:_execute_compiled(compiled, compiler.values(compiled, params))
+end
+
 --- Runs a statement.
 -- @param stmt select, insert, update, delete, text or DDL
 -- @tparam[opt] table params values of its named parameters, or a sequence of
@@ -269,7 +291,7 @@ end
 --   insert without values the names are the columns, and a missing one means DEFAULT
 -- @treturn Result
 function Connection:execute(stmt, params)
-  self:_check_open()
+  local link = self:_live_link()
   if type(stmt) == "string" then
     errors.raise("ArgumentError", "a plain string is not executable: wrap it in pg.text(…), or use exec_sql")
   elseif not compiler.is_executable(stmt) then
@@ -278,12 +300,11 @@ function Connection:execute(stmt, params)
   if params ~= nil and type(params) ~= "table" then
     errors.raise("ArgumentError", "params: expected a table, got %s", type(params))
   end
-  if is_row_list(params) then
-    return many.execute(self, stmt, params)
+  local options = stmt._execution_options
+  if options and options_of.check(options).timeout ~= nil then
+    return options_of.with_timeout(link, options.timeout, execute_statement, self, stmt, params)
   end
-  if params and next(params) == nil then params = nil end
-  local compiled = compiler.compile(stmt, params and many.compile_options(stmt, params) or nil)
-  return self:_execute_compiled(compiled, compiler.values(compiled, params))
+  return execute_statement(self, stmt, params)
 end
 
 --- Runs raw SQL with $1 … $n.
@@ -345,6 +366,20 @@ function Connection:copy_out(target, fn)
   local reader = copy_out.open(self, target)
   if fn then return copy_out.each(reader, fn) end
   return reader, nil, nil, reader
+end
+
+--- Asks the server to stop the statement that runs on this connection: from
+-- another coroutine, or from a notice handler. Whoever runs it gets the error
+-- 57014 (query_canceled), or the result if that was faster. The request is a
+-- short conversation of its own, for which the process blocks.
+-- @treturn boolean did a statement run?
+-- @raise OperationalError if the request could not be delivered
+function Connection:cancel()
+  self:_check_open()
+  local link = self._link
+  if not link or link.broken or not cancel.is_active(link) then return false end
+  cancel.request(link)
+  return true
 end
 
 ---- odds and ends -----------------------------------------------------------------

@@ -40,6 +40,7 @@ function Reader._open(conn, what, settings, start)
     _conn = conn, _link = conn:_autobegin(), _over = false,
     _rows = {}, _at = 1, -- rows that were read and not yet handed out
   }, Reader)
+  self._timeout = self._link.timeout -- from now on for each step
   self._alone = settings and not conn:in_transaction() -- settings need a transaction
   if self._alone then conn:_begin() end
   self._saved = conn:in_transaction()
@@ -107,7 +108,7 @@ function Reader:_next()
       self._over, self._failed = true, true
       errors.raise("InterfaceError", "the connection of these rows is closed")
     end
-    self._link:_start_clock()
+    self._link:_start_clock(self._timeout)
     local ok, rows = pcall(self._read, self._link)
     if not ok then
       self._failed = true
