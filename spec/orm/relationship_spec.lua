@@ -331,6 +331,20 @@ describe("relationships", function()
     end)
   end)
 
+  it("refuse a primaryjoin beside an association table, which tells the join itself", function()
+    Base:model("tags", { id = key() })
+    pg.Table("post_tags", Base.metadata, {
+      pg.Column{ "post_id", pg.Integer, pg.ForeignKey "posts.id" },
+      pg.Column{ "tag_id", pg.Integer, pg.ForeignKey "tags.id" },
+    })
+    local Post
+    Post = Base:model("posts", {
+      id = key(),
+      tags = orm.relationship("tags", { secondary = "post_tags", primaryjoin = function() return Post.id:eq(1) end }),
+    })
+    assert.error_matches(function() return Post{}.tags end, "primaryjoin does not go with secondary")
+  end)
+
   it("order the rows of a table that refers to itself", function()
     local Node = Base:model("nodes", {
       id = key(), title = pg.Column{ pg.Text }, parent_id = reference "nodes.id",

@@ -32,7 +32,9 @@ end
 
 --- `child`'s key columns are to be those of `parent`; nil: to be NULL, unless
 -- another parent claims it.
+-- @param child an instance
 -- @tparam table pairs_ sequence of `{ child column, parent column }`
+-- @param parent an instance, or nil
 function Dependencies:link(child, pairs_, parent)
   local state = instance.state(child)
   if state.session ~= self.session then return end

@@ -84,6 +84,9 @@ local function read_missing(object, state, key)
 end
 
 --- Sets a column's value and marks the instance as changed.
+-- @param object the instance
+-- @tparam table state of it
+-- @tparam string key
 -- @param value pg.null for NULL
 function instance.set_column(object, state, key, value)
   local old = state.values[key]
@@ -186,6 +189,8 @@ function instance.new(mapper, given)
 end
 
 --- Forgets what is loaded: the next read asks the database.
+-- @param object the instance
+-- @tparam table state of it
 -- @tparam[opt] table keys sequence of attribute keys; default all
 function instance.expire(object, state, keys)
   if keys then

@@ -62,7 +62,7 @@ end
 
 --- Defines a relationship: `relationship("owners", { back_populates = "items" })`.
 -- @param target a table's name, a model, or a function that returns a model
--- @tparam[opt] table options see docs/orm.md
+-- @tparam[opt] table options see docs/relationships.md
 function Relationship._new(target, options)
   options = errors.check_options(options, known, "relationship")
   if target == nil then errors.raise("ArgumentError", "relationship: the target is nil") end
@@ -310,6 +310,7 @@ function Relationship:_configure()
   local secondary = find_secondary(self)
   local wanted = column_set(self, "foreign_keys")
   if secondary then
+    if self.primaryjoin then fail(self, "primaryjoin does not go with secondary: its foreign keys tell the join") end
     through_secondary(self, secondary, wanted)
   else
     local remote_side = column_set(self, "remote_side")
