@@ -365,6 +365,8 @@ function Engine:pool_status() end
 
 ---@class pgvector.ExecutionOptions
 ---@field timeout? number|false seconds that a statement may take
+---@field stream_results? boolean rows are read while they arrive
+---@field yield_per? integer the same, and how many rows a loop reads ahead
 
 ---@class pgvector.ConnectionOptions : pgvector.ExecutionOptions
 ---@field isolation_level? pgvector.IsolationLevel of the transactions to come

@@ -88,7 +88,7 @@ function cancel.has_ended(link)
   local pg = link.pg
   while not pg:is_busy() do
     local res = pg:get_result()
-    if not res then return true end
+    if not res then return pg:transaction_status() ~= "inerror" end
     local status = res:status()
     res:clear()
     if status ~= "single_tuple" and status ~= "tuples_ok" then return false end

@@ -38,13 +38,17 @@ end
 
 --- Collects the results of what was sent, to the end. The last one counts, as
 -- in a script of several statements; the first error does.
+-- @tparam Link link
+-- @tparam ?number deadline in seconds of core.now(); nil waits for ever
+-- @param[opt] first the first result, if it was taken already
 -- @treturn result a core result
 -- @raise the server's error, once the connection is ready for the next command
-function execute.collect(link, deadline)
+function execute.collect(link, deadline, first)
   link:_flush(deadline)
   local last, failure, misuse
   while true do
-    local result = link:_next_result(deadline)
+    local result = first or link:_next_result(deadline)
+    first = nil
     if not result then break end
     local status = result:status()
     if failed[status] then

@@ -14,6 +14,7 @@ local Execution = require "pgvector.engine.execution"
 local many = require "pgvector.engine.many"
 local options_of = require "pgvector.engine.options"
 local search_settings = require "pgvector.engine.settings"
+local stream = require "pgvector.engine.stream"
 local tokenizer = require "pgvector.sql.tokenizer"
 local transactions = require "pgvector.engine.transaction"
 
@@ -32,6 +33,8 @@ function Connection._new(engine, link)
     _readonly = false,
     _deferrable = false,
     _timeout = false,     -- seconds that a command may take
+    _stream = false,      -- are rows read while they arrive?
+    _yield_per = false,
     _notice_handler = nil,
   }, Connection)
 end
@@ -203,13 +206,14 @@ function Connection:rollback()
 end
 
 local transaction_options = { isolation_level = true, readonly = true, deferrable = true }
-local known_options = { timeout = true }
+local known_options = { timeout = true, stream_results = true, yield_per = true }
 for name in pairs(transaction_options) do known_options[name] = true end
 
 --- Sets options of this connection, until it is closed.
 -- @tparam table options `isolation_level` ("READ COMMITTED", "REPEATABLE READ",
 --   "SERIALIZABLE", "AUTOCOMMIT"), `readonly`, `deferrable`: of the transactions
---   to come; `timeout`: the seconds that a statement may take
+--   to come; `timeout`: the seconds that a statement may take; `stream_results`,
+--   `yield_per`: rows of queries are read while they arrive, so many at a time
 -- @treturn Connection itself
 function Connection:execution_options(options)
   self:_check_open()
@@ -223,6 +227,7 @@ function Connection:execution_options(options)
   if options.isolation_level ~= nil then self._isolation = Connection._check_isolation(options.isolation_level) end
   if options.readonly ~= nil then self._readonly = options.readonly end
   if options.deferrable ~= nil then self._deferrable = options.deferrable end
+  self._stream, self._yield_per = options_of.streaming(options, self._stream, self._yield_per)
   if options.timeout ~= nil then
     self._timeout = options.timeout
     if self._link then self._link.timeout = options.timeout end
@@ -275,13 +280,16 @@ local function is_row_list(params)
   return type(params) == "table" and type(params[1]) == "table"
 end
 
-local function execute_statement(self, stmt, params)
+local function execute_statement(self, stmt, params, options)
   if is_row_list(params) then
     return many.execute(self, stmt, params)
   end
   if params and next(params) == nil then params = nil end
   local compiled = compiler.compile(stmt, params and many.compile_options(stmt, params) or nil)
-  return self:_execute_compiled(compiled, compiler.values(compiled, params))
+  local values = compiler.values(compiled, params)
+  local wanted, chunk = options_of.streaming(options, self._stream, self._yield_per)
+  if wanted and stream.suits(compiled.sql) then return stream.run(self, compiled, values, chunk) end
+  return self:_execute_compiled(compiled, values)
 end
 
 --- Runs a statement.
@@ -302,9 +310,9 @@ function Connection:execute(stmt, params)
   end
   local options = stmt._execution_options
   if options and options_of.check(options).timeout ~= nil then
-    return options_of.with_timeout(link, options.timeout, execute_statement, self, stmt, params)
+    return options_of.with_timeout(link, options.timeout, execute_statement, self, stmt, params, options)
   end
-  return execute_statement(self, stmt, params)
+  return execute_statement(self, stmt, params, options)
 end
 
 --- Runs raw SQL with $1 … $n.
@@ -317,6 +325,7 @@ function Connection:exec_sql(sql, params)
     errors.raise("ArgumentError", "exec_sql: expected SQL text, got %s", class.describe(sql))
   end
   local values, n = Execution.check_params(params)
+  if self._stream and stream.suits(sql) then return stream.run_text(self, sql, values, n, self._yield_per) end
   local link = self:_autobegin()
   local result
   if n == 0 and sql:find(";", 1, true) and tokenizer.statements(sql) > 1 then

@@ -252,6 +252,17 @@ function Execution:run(link, compiled, values)
   return self:_run(link, plan, plan.encoder, compiled.sql, values, #compiled.binds, compiled.columns)
 end
 
+--- The plan of raw SQL with values of the kinds at hand.
+function Execution:_plan_of_values(link, sql, values, n)
+  if n == 0 then return self:_plan_of_text(sql, "") end
+  local kinds, key = raw_kinds(values, n)
+  local plan = self:_plan_of_text(sql, key)
+  if not plan.encoder then
+    plan.encoder = self:_raw_encoder(link, kinds)
+  end
+  return plan
+end
+
 --- Runs raw SQL.
 -- @tparam Link link
 -- @tparam string sql with $1 … $n
@@ -259,12 +270,7 @@ end
 -- @tparam number n
 -- @treturn Result
 function Execution:run_text(link, sql, values, n)
-  if n == 0 then return self:_run(link, self:_plan_of_text(sql, ""), nil, sql, values, 0) end
-  local kinds, key = raw_kinds(values, n)
-  local plan = self:_plan_of_text(sql, key)
-  if not plan.encoder then
-    plan.encoder = self:_raw_encoder(link, kinds)
-  end
+  local plan = self:_plan_of_values(link, sql, values, n)
   return self:_run(link, plan, plan.encoder, sql, values, n)
 end
 
