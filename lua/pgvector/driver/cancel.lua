@@ -62,21 +62,33 @@ local function drain(link, deadline)
   end
 end
 
+-- The same for a pipeline; what is libpq's own state tells when it is empty.
+local function drain_pipeline(link, deadline)
+  local pg = link.pg
+  assert(pg:pipeline_sync())
+  link:_flush(deadline)
+  repeat
+    local res = link:_next_result(deadline)
+    if res then
+      res:clear()
+    elseif pg:status() == "bad" or core.now() > deadline then
+      error("the pipeline has no end", 0)
+    end
+  until not res and pg:exit_pipeline()
+end
+
 --- Stops whatever runs, whoever started it. Never raises: afterwards the link
 -- is idle, or broken.
 -- @tparam Link link nobody is waiting on
 function cancel.stop(link)
   if link.broken then return end
-  if link.pg:pipeline_status() ~= "off" then -- its answers could not be told apart
-    link.pg:cancel()
-    link.broken = true
-    return
-  end
+  local pipeline = link.pg:pipeline_status() ~= "off"
   link.mode = false
-  if not cancel.is_active(link) then return end
+  if not (pipeline or cancel.is_active(link)) then return end
   local statement = link.statement
   link.stopping = true
-  if not (link.pg:cancel() and pcall(drain, link, core.now() + cancel.PATIENCE)) then link.broken = true end
+  local ok = link.pg:cancel() and pcall(pipeline and drain_pipeline or drain, link, core.now() + cancel.PATIENCE)
+  if not ok then link.broken = true end
   link.stopping = false
   link.statement = statement
 end

@@ -43,15 +43,15 @@ end
 
 ---- rows, one by one ------------------------------------------------------------------
 
--- Sends the statement in single-row mode and waits for the first row, which
--- tells the columns.
-local function send(execution, link, plan, sql, values, n)
-  if not plan.format or next(plan.decoders) == nil then
-    -- nothing can be looked up in the catalogs later, while rows arrive
-    execution:_learn_format(link, plan, sql, plan.encoder)
-  end
+-- Sends a job in single-row mode and waits for the first row, which tells the
+-- columns.
+local function send(execution, link, job)
+  local plan = job.plan
+  -- nothing can be looked up in the catalogs later, while rows arrive
+  if next(plan.decoders) == nil then plan.format = nil end
+  execution:complete(link, job)
   link:_check_idle()
-  local ok, err = link.pg:send_params(sql, plan.encoder, values, n, plan.format)
+  local ok, err = link.pg:send_params(job.sql, plan.encoder, job.values, job.n, plan.format)
   if not ok then link:_lost(err) end
   link.pg:set_single_row_mode()
   link:_flush()
@@ -78,22 +78,22 @@ local function read_batch(link, decoder, res)
   end
 end
 
--- Runs a statement by its plan.
-local function run(conn, plan_of, sql, values, n, settings, columns)
+-- Runs the job that `job_of(link)` gives.
+local function run(conn, job_of, settings, chunk)
   local execution = conn._execution
-  local names, decoder, complete
+  local names, decoder, complete, columns
   local reader = Reader._open(conn, "a stream of rows", settings, function(link)
-    local plan = plan_of(link)
-    link.statement = { sql = sql, values = values, n = n }
-    local started = execution.echo and core.now()
-    local res = send(execution, link, plan, sql, values, n)
-    if started then execution.echo(sql, execution:_describe(values, n), (core.now() - started) * 1000) end
+    local job = job_of(link)
+    link.statement = job
+    local started = core.now()
+    local res = send(execution, link, job)
+    execution:log(job.sql, execution:_describe(job.values, job.n), core.now() - started)
     if res:status() ~= "single_tuple" then -- no rows, or an error
       complete = execute.collect(link, nil, res)
-      link.statement = nil
       return nil
     end
-    names, decoder = res:names(), execution:_decoder(link, plan, res, columns)
+    columns = job.columns
+    names, decoder = res:names(), execution:_decoder(link, job.plan, res, columns)
     return function()
       local rows
       rows, res = read_batch(link, decoder, res)
@@ -109,7 +109,10 @@ local function run(conn, plan_of, sql, values, n, settings, columns)
     end
     return Result._buffered(complete)
   end
-  return Result._over(setmetatable({ reader = reader, base = 0, list = {}, width = #names }, Streamed), names, columns)
+  local source = setmetatable({ reader = reader, base = 0, list = {}, width = #names }, Streamed)
+  local result = Result._over(source, names, columns)
+  result._chunk_size = chunk
+  return result
 end
 
 local queries = { SELECT = true, WITH = true, VALUES = true, TABLE = true }
@@ -130,10 +133,7 @@ end
 -- @tparam ?number chunk rows that are read ahead while iterating
 -- @treturn Result
 function stream.run(conn, compiled, values, chunk)
-  local function plan_of(link) return conn._execution:_plan_of(link, compiled) end
-  local result = run(conn, plan_of, compiled.sql, values, #compiled.binds, compiled.settings, compiled.columns)
-  result._chunk_size = chunk
-  return result
+  return run(conn, function(link) return conn._execution:job(link, compiled, values) end, compiled.settings, chunk)
 end
 
 --- Runs raw SQL.
@@ -144,10 +144,7 @@ end
 -- @tparam ?number chunk
 -- @treturn Result
 function stream.run_text(conn, sql, values, n, chunk)
-  local function plan_of(link) return conn._execution:_plan_of_values(link, sql, values, n) end
-  local result = run(conn, plan_of, sql, values, n)
-  result._chunk_size = chunk
-  return result
+  return run(conn, function(link) return conn._execution:text_job(link, sql, values, n) end, nil, chunk)
 end
 
 return stream
