@@ -23,7 +23,7 @@ local utc = { UTC = true, ["Etc/UTC"] = true, GMT = true, ["Etc/GMT"] = true, Zu
 
 --- Opens a connection.
 -- @tparam table keywords libpq's connection keywords → strings
--- @tparam function waiter see pgvector.wait
+-- @tparam table waiter see pgvector.wait
 -- @tparam ?number timeout seconds for all of it; nil leaves it to libpq's connect_timeout
 -- @treturn Link
 -- @raise OperationalError in libpq's words, without the password
@@ -34,6 +34,7 @@ function Link.connect(keywords, waiter, timeout)
   local self = setmetatable({
     pg = pg,
     waiter = waiter,
+    pid = core.pid(),  -- the process that it belongs to
     listening = false, -- notifications may come that nobody else wants
     waiting = false,   -- in the middle of a wait: another coroutine must keep out
     mode = false,      -- what occupies the link between calls: "COPY", "a pipeline"
@@ -63,7 +64,7 @@ function Link:_finish_connecting(deadline)
     -- libpq's rule: behave as if the first poll had answered "write"
     local events = "w"
     repeat
-      if not self.waiter(pg, events, deadline) then
+      if not self.waiter.wait(pg, events, deadline) then
         errors.raise("TimeoutError", "connection timed out")
       end
       step, step_error = pg:connect_poll()
@@ -76,7 +77,7 @@ function Link:_finish_connecting(deadline)
     pg:set_nonblocking()
   end)
   if not ok then
-    pg:finish()
+    self:close()
     error(err, 0)
   end
 end
@@ -113,7 +114,7 @@ function Link:_poll(events, deadline)
   self.waiting = true
   -- an error or a death in here leaves `waiting` set, which is the truth:
   -- nobody can know any more what the server is about to send
-  local ready = self.waiter(self.pg, events, deadline)
+  local ready = self.waiter.wait(self.pg, events, deadline)
   self.waiting = false
   return ready
 end
@@ -238,10 +239,22 @@ function Link:_reusable()
   return not (self.broken or self.waiting or self.mode or self.listening) and self.pg:status() == "ok"
 end
 
+--- Closes a connection, after its loop has forgotten the descriptor.
+-- @param pg a core connection
+-- @tparam table waiter the one that it was used with
+function Link._finish(pg, waiter)
+  waiter.release(pg)
+  pg:finish()
+end
+
 --- Closes the connection. Idempotent.
 function Link:close()
   self.broken = true
-  self.pg:finish()
+  if self.pid == core.pid() then
+    Link._finish(self.pg, self.waiter)
+  else
+    self.pg:finish() -- a forked child leaves its parent's loop alone, too
+  end
 end
 
 return Link

@@ -21,13 +21,13 @@ local defaults = {
   pool_size = 5, max_overflow = 10, pool_timeout = 30, pool_recycle = -1, pool_pre_ping = false,
   pool_use_lifo = false, pool_reset_on_return = "rollback", echo = false, hide_parameters = false,
   isolation_level = false, connect_args = false, wait = "auto", timezone = false,
-  prepared_statements = true, statement_timeout = false,
+  prepared_statements = true, statement_timeout = false, warn = false,
 }
 
 local checks = {
   pool_size = "number", max_overflow = "number", pool_timeout = "number", pool_recycle = "number",
   pool_pre_ping = "boolean", pool_use_lifo = "boolean", hide_parameters = "boolean",
-  connect_args = "table", timezone = "string", prepared_statements = "boolean",
+  connect_args = "table", timezone = "string", prepared_statements = "boolean", warn = "function",
   statement_timeout = "number",
 }
 
@@ -94,9 +94,12 @@ function Engine._new(target, options)
     if options.prepared_statements then link.prepared = PreparedStatements.new(link) end
     return link
   end
-  local function ping(link) execute.simple(link, "SELECT 1"):clear() end
-  local function rollback(link) execute.simple(link, "ROLLBACK"):clear() end
-  self._pool = Pool.new(open, options, ping, rollback)
+  self._pool = Pool.new(options, waiter, {
+    open = open,
+    ping = function(link) execute.simple(link, "SELECT 1"):clear() end,
+    rollback = function(link) execute.simple(link, "ROLLBACK"):clear() end,
+    warn = options.warn or function(message) io.stderr:write("pgvector: ", message, "\n") end,
+  })
   return self
 end
 
