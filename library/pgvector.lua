@@ -458,6 +458,25 @@ function Connection:copy_out(target, fn) end
 ---@return boolean
 function Connection:cancel() end
 
+---Declares a cursor for a query.
+---@param stmt pgvector.Executable
+---@param options? { size?: integer, params?: table<string, any> }
+---@return pgvector.Cursor
+function Connection:cursor(stmt, options) end
+
+---Subscribes to a channel.
+---@param channel string
+function Connection:listen(channel) end
+
+---Ends a subscription, or all of them.
+---@param channel? string
+function Connection:unlisten(channel) end
+
+---Waits for notifications; an empty sequence when the time is over.
+---@param timeout? number seconds
+---@return { channel: string, payload: string, pid: integer }[]
+function Connection:notifications(timeout) end
+
 ---Hands the server's notices to a function.
 ---@param fn? fun(notice: table)
 function Connection:on_notice(fn) end
@@ -507,6 +526,19 @@ function Copy:write_row(...) end
 ---Writes many rows.
 ---@param rows any[][]|fun(): any[]?
 function Copy:write_rows(rows) end
+
+---A query whose rows the server keeps. `for row in cursor do` works.
+---@class pgvector.Cursor
+---@overload fun(): table?
+local Cursor = {}
+
+---Up to `n` rows; an empty sequence at the end.
+---@param n integer
+---@return table[]
+function Cursor:fetchmany(n) end
+
+---Frees what the server keeps.
+function Cursor:close() end
 
 ---@alias pgvector.CopySource string|pgvector.Executable|pgvector.Table|pgvector.Model
 

@@ -159,7 +159,7 @@ describe("a statement that should stop", function()
     end)
 
     it("and costs the connection when the server does not react to the request either", function()
-      local blocking = require "pgvector.wait.blocking"
+      local blocking = require("pgvector.wait.blocking").wait
       local deaf = false
       local unlucky = pg.create_engine(url, { wait = function(conn, events, deadline)
         if not deaf then return blocking.wait(conn, events, deadline) end

@@ -35,6 +35,7 @@ function Link.connect(keywords, waiter, timeout)
     pg = pg,
     waiter = waiter,
     pid = core.pid(),  -- the process that it belongs to
+    listening = false, -- notifications may come that nobody else wants
     waiting = false,   -- in the middle of a wait: another coroutine must keep out
     mode = false,      -- what occupies the link between calls: "COPY", "a pipeline"
     reader = false,    -- the Reader that does, if it is one
@@ -235,7 +236,7 @@ end
 
 --- Can the link be given to somebody else?
 function Link:_reusable()
-  return not (self.broken or self.waiting or self.mode) and self.pg:status() == "ok"
+  return not (self.broken or self.waiting or self.mode or self.listening) and self.pg:status() == "ok"
 end
 
 --- Closes a connection, after its loop has forgotten the descriptor.

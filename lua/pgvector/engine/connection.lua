@@ -8,9 +8,12 @@ local compiler = require "pgvector.sql.compiler"
 local copy_out = require "pgvector.engine.copy_out"
 local copying = require "pgvector.engine.copy"
 local core = require "pgvector.core"
+local Cursor = require "pgvector.engine.cursor"
 local errors = require "pgvector.errors"
 local Execution = require "pgvector.engine.execution"
+local identifiers = require "pgvector.sql.compiler.identifiers"
 local many = require "pgvector.engine.many"
+local notify = require "pgvector.driver.notify"
 local options_of = require "pgvector.engine.options"
 local search_settings = require "pgvector.engine.settings"
 local stream = require "pgvector.engine.stream"
@@ -28,6 +31,7 @@ function Connection._new(engine, link)
     _begun = false,       -- is a transaction open?
     _succeeded = false,   -- has a statement succeeded in it?
     _savepoints = 0,
+    _transaction = 0,     -- the number of the transaction
     _isolation = engine._options.isolation_level,
     _readonly = false,
     _deferrable = false,
@@ -134,6 +138,7 @@ function Connection:_begin()
     done = function(opening) execution:log(sql, nil, core.now() - opening.started) end,
   }
   self._begun, self._succeeded, self._savepoints = true, false, 0
+  self._transaction = self._transaction + 1
 end
 
 --- Begins a transaction explicitly.
@@ -284,6 +289,17 @@ local function is_row_list(params)
   return type(params) == "table" and type(params[1]) == "table"
 end
 
+local function check_statement(where, stmt, params)
+  if type(stmt) == "string" then
+    errors.raise("ArgumentError", "a plain string is not executable: wrap it in pg.text(…), or use exec_sql")
+  elseif not compiler.is_executable(stmt) then
+    errors.raise("ArgumentError", "%s: expected a statement, got %s", where, class.describe(stmt))
+  end
+  if params ~= nil and type(params) ~= "table" then
+    errors.raise("ArgumentError", "params: expected a table, got %s", type(params))
+  end
+end
+
 local function execute_statement(self, stmt, params, options)
   if is_row_list(params) then
     return many.execute(self, stmt, params)
@@ -304,14 +320,7 @@ end
 -- @treturn Result
 function Connection:execute(stmt, params)
   local link = self:_live_link()
-  if type(stmt) == "string" then
-    errors.raise("ArgumentError", "a plain string is not executable: wrap it in pg.text(…), or use exec_sql")
-  elseif not compiler.is_executable(stmt) then
-    errors.raise("ArgumentError", "execute: expected a statement, got %s", class.describe(stmt))
-  end
-  if params ~= nil and type(params) ~= "table" then
-    errors.raise("ArgumentError", "params: expected a table, got %s", type(params))
-  end
+  check_statement("execute", stmt, params)
   local options = stmt._execution_options
   if options and options_of.check(options).timeout ~= nil then
     return options_of.with_timeout(link, options.timeout, execute_statement, self, stmt, params, options)
@@ -393,6 +402,50 @@ function Connection:cancel()
   if not link or link.broken or not cancel.is_active(link) then return false end
   cancel.request(link)
   return true
+end
+
+--- Declares a cursor for a query: the server keeps its rows and hands them out
+-- on demand. It lives in the transaction, and other statements can run meanwhile.
+-- @param stmt a query
+-- @tparam[opt] table options `size`: how many rows an iteration fetches at a time
+--   (100); `params`: the values of named parameters
+-- @treturn Cursor with fetchmany and close; `for row in cursor do`
+function Connection:cursor(stmt, options)
+  self:_check_open()
+  options = options or {}
+  check_statement("cursor", stmt, options.params)
+  local compiled = compiler.compile(stmt)
+  return Cursor._open(self, compiled, compiler.values(compiled, options.params), options)
+end
+
+--- Subscribes to a channel. In a transaction this takes effect with the commit.
+-- The connection to the server is not used by others afterwards.
+-- @tparam string channel its very name, upper and lower case included
+function Connection:listen(channel)
+  local name = identifiers.quote(channel)
+  self:_live_link().listening = true
+  self:_command("LISTEN " .. name)
+end
+
+--- Ends a subscription.
+-- @tparam[opt] string channel nil: all of them
+function Connection:unlisten(channel)
+  self:_command("UNLISTEN " .. (channel == nil and "*" or identifiers.quote(channel)))
+end
+
+--- Notifications that have arrived, also while statements ran; waits for the
+-- first one. The server sends them only outside a transaction.
+-- @tparam[opt] number timeout seconds; 0: do not wait; nil: for ever
+-- @treturn table sequence of `{ channel =, payload =, pid = }`, empty when the time is over
+-- @raise InvalidRequestError when a transaction is open
+function Connection:notifications(timeout)
+  local link = self:_live_link()
+  if timeout ~= nil and not (type(timeout) == "number" and timeout >= 0) then
+    errors.raise("ArgumentError", "notifications: expected seconds, got %s", tostring(timeout))
+  elseif self._begun then
+    errors.raise("InvalidRequestError", "notifications come outside a transaction: commit or roll back before")
+  end
+  return notify.wait(link, timeout and core.now() + timeout)
 end
 
 ---- odds and ends -----------------------------------------------------------------
