@@ -4,8 +4,10 @@
 --
 -- `run(fn)` runs fn and what it spawns in coroutines of a new loop, until all
 -- have ended; the first error goes on. `spawn(fn)` starts another coroutine,
--- which it returns. `sleep(seconds)` lets the others run. The list is empty on
--- Lua 5.1, whose coroutines cannot wait inside pcall.
+-- `sleep(seconds)` lets the others run. `abandon(fn)` runs fn in a coroutine
+-- until it waits, and then drops the coroutine for ever; it is nil where there
+-- is no way to do that. The list is empty on Lua 5.1, whose coroutines cannot
+-- wait inside pcall.
 
 local compat = require "pgvector.compat"
 local core = require "pgvector.core"
@@ -30,9 +32,13 @@ local function cqueues_loop()
   local loop = { name = "cqueues", sleep = cqueues.sleep }
   local state
   function loop.spawn(fn)
-    local co = coroutine.create(keeping_errors(state, fn))
-    state.controller:attach(co)
-    return co
+    state.controller:wrap(keeping_errors(state, fn))
+  end
+  function loop.abandon(fn)
+    local controller = cqueues.new()
+    controller:wrap(fn)
+    controller:loop(0.1)
+    controller:close()
   end
   function loop.run(fn)
     local outer = state
@@ -52,6 +58,7 @@ local function luv_loop()
   local state
   local function after(seconds, fn)
     local timer = uv.new_timer()
+    uv.update_time() -- a spec may just have blocked
     timer:start(math.ceil(seconds * 1000), 0, function()
       timer:close()
       fn()
@@ -63,7 +70,15 @@ local function luv_loop()
     after(0, function()
       if coroutine.status(co) == "suspended" then assert(coroutine.resume(co)) end
     end)
-    return co
+  end
+  local close = rawget(coroutine, "close")
+  if close then
+    function loop.abandon(fn)
+      local co = coroutine.create(fn)
+      assert(coroutine.resume(co))
+      loop.sleep(0.1)
+      close(co)
+    end
   end
   function loop.sleep(seconds)
     local co = coroutine.running()

@@ -6,6 +6,7 @@ local execute = require "pgvector.driver.execute"
 local Link = require "pgvector.driver.link"
 local loops = require "spec.support.loops"
 local pg = require "pgvector"
+local socket = require "socket"
 local wait = require "pgvector.wait"
 
 local url, drop
@@ -136,7 +137,7 @@ for _, loop in ipairs(loops) do
         assert.is_true(seconds < 3, ("it took %.1f s; one after the other it takes 5"):format(seconds))
       end)
 
-      it("stops waiting at a deadline, and the link is not used again", function()
+      it("stops a statement at its deadline, and the link is free for the next", function()
         loop.run(function()
           engine:connect(function(conn)
             local link = conn._link
@@ -144,9 +145,9 @@ for _, loop in ipairs(loops) do
             local _, err = pg.try(execute.simple, link, "SELECT pg_sleep(10)", started + 0.1)
             assert.equal("TimeoutError", err.class)
             assert.is_true(core.now() - started < 5)
-            assert.is_false(link:_reusable())
+            assert.is_true(link:_reusable())
           end)
-          assert.equal(0, engine:pool_status().checked_in)
+          assert.equal(1, engine:pool_status().checked_in)
           assert.equal(1, engine:connect(function(conn) return conn:exec_sql("SELECT 1"):scalar() end))
         end)
       end)
@@ -164,13 +165,15 @@ for _, loop in ipairs(loops) do
         end)
       end)
 
-      it("gives up connecting to a host that is not there, at a deadline", function()
+      it("gives up connecting to a server that does not answer, at a deadline", function()
+        local listener = assert(socket.bind("127.0.0.1", 0)) -- the system accepts, nobody reads
+        local _, port = listener:getsockname()
         loop.run(function()
-          local ok, err = pcall(Link.connect, { host = "192.0.2.1" }, wait.resolve(option), 0.2)
-          assert.is_false(ok)
-          -- a machine without a route says so at once
-          assert.is_true(err.class == "TimeoutError" or err.class == "OperationalError", tostring(err))
+          local _, err = pg.try(Link.connect, { host = "127.0.0.1", port = tostring(port) },
+            wait.resolve(option), 0.2)
+          assert.equal("TimeoutError", err.class)
         end)
+        listener:close()
       end)
 
       it("refuses a second query on a busy connection", function()

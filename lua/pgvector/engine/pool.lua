@@ -112,6 +112,7 @@ function Pool:_recover()
     local holder = table.remove(self.lost)
     if not self.holders[holder] then
       self:_leave_queue(holder)
+      if holder.turn then holder.turn.wake() end -- so that the loop forgets it, too
     else
       local pg, link = holder.pg, holder.link
       if pg then Link._finish(pg, self.waiter) end
