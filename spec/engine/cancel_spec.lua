@@ -162,7 +162,7 @@ describe("a statement that should stop", function()
       local blocking = require("pgvector.wait.blocking").wait
       local deaf = false
       local unlucky = pg.create_engine(url, { wait = function(conn, events, deadline)
-        if not deaf then return blocking.wait(conn, events, deadline) end
+        if not deaf then return blocking(conn, events, deadline) end
         while core.now() < deadline do end -- luacheck: ignore 542
       end })
       local patience = cancel.PATIENCE
