@@ -258,13 +258,13 @@ describe("the beginning of a transaction", function()
   -- socket that takes everything at once.
   local function round_trips(conn, fn)
     local link, count = conn._link, 0
-    local wait = link.waiter
-    link.waiter = { release = wait.release, wait = function(pg_conn, events, deadline)
+    local waiter = link.waiter
+    link.waiter = { release = waiter.release, wait = function(pg_conn, events, deadline)
       if events == "r" then count = count + 1 end
-      return wait.wait(pg_conn, events, deadline)
+      return waiter.wait(pg_conn, events, deadline)
     end }
     fn()
-    link.waiter = wait
+    link.waiter = waiter
     return count
   end
 
