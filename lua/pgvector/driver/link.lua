@@ -24,15 +24,16 @@ local utc = { UTC = true, ["Etc/UTC"] = true, GMT = true, ["Etc/GMT"] = true, Zu
 -- @tparam table keywords libpq's connection keywords → strings
 -- @tparam function waiter see pgvector.wait
 -- @tparam ?number timeout seconds for all of it; nil leaves it to libpq's connect_timeout
+-- @tparam ?table hooks the waiter's, see pgvector.wait
+-- @tparam ?function on_abandoned called with the link if its user dies
 -- @treturn Link
 -- @raise OperationalError in libpq's words, without the password
-function Link.connect(keywords, waiter, timeout)
-  local deadline = timeout and core.now() + timeout
-  local pg, err = core.connect_start(keywords)
-  if not pg then error(errors.new("OperationalError", err.message, { is_disconnect = true }), 0) end
+function Link.connect(keywords, waiter, timeout, hooks, on_abandoned)
   local self = setmetatable({
-    pg = pg,
+    pg = false,        -- until it is connected
     waiter = waiter,
+    hooks = hooks or {},
+    on_abandoned = on_abandoned or false, -- while it is out of its pool
     waiting = false,   -- in the middle of a wait: another coroutine must keep out
     mode = false,      -- what occupies the link between calls: "copy", "pipeline"
     broken = false,
@@ -41,33 +42,43 @@ function Link.connect(keywords, waiter, timeout)
     statement = nil,   -- what runs now, for error messages: { sql =, values =, n = }
     decorate = false,  -- function(link, err): adds that to an error
   }, Link)
-  self:_finish_connecting(deadline)
+  local ok, err = pcall(self._open, self, keywords, timeout and core.now() + timeout)
+  if not ok then
+    self:close()
+    error(err, 0)
+  end
   return self
+end
+
+local function raise_report(report)
+  error(errors.new("OperationalError", report.message,
+    { is_disconnect = true, sqlstate = report.sqlstate }), 0)
+end
+
+function Link:_open(keywords, deadline)
+  local pg, report = false, nil
+  if self.hooks.connect then pg, report = self.hooks.connect(keywords, deadline, self) end
+  local by_steps = pg == false
+  if by_steps then pg, report = core.connect_start(keywords) end
+  if not pg then raise_report(report) end
+  self.pg = pg
+  if by_steps then self:_finish_connecting(deadline) end
+  pg:set_nonblocking()
 end
 
 function Link:_finish_connecting(deadline)
   local pg = self.pg
-  local ok, err = pcall(function()
-    local step, step_error
-    -- libpq's rule: behave as if the first poll had answered "write"
-    local events = "w"
-    repeat
-      if not self.waiter(pg, events, deadline) then
-        errors.raise("TimeoutError", "connection timed out")
-      end
-      step, step_error = pg:connect_poll()
-      events = step
-      if not step then
-        error(errors.new("OperationalError", step_error.message,
-          { is_disconnect = true, sqlstate = step_error.sqlstate }), 0)
-      end
-    until step == "ok"
-    pg:set_nonblocking()
-  end)
-  if not ok then
-    pg:finish()
-    error(err, 0)
-  end
+  local step, report
+  -- libpq's rule: behave as if the first poll had answered "write"
+  local events = "w"
+  repeat
+    if not self.waiter(pg, events, deadline, self) then
+      errors.raise("TimeoutError", "connection timed out")
+    end
+    step, report = pg:connect_poll()
+    events = step
+    if not step then raise_report(report) end
+  until step == "ok"
 end
 
 --- Sets the session parameters on which text forms depend, where they differ.
@@ -97,7 +108,7 @@ function Link:_wait(events, deadline)
   self.waiting = true
   -- an error or a death in here leaves `waiting` set, which is the truth:
   -- nobody can know any more what the server is about to send
-  local ready = self.waiter(self.pg, events, deadline)
+  local ready = self.waiter(self.pg, events, deadline, self)
   if not ready then
     self.broken = true
     self:_raise(errors.new("TimeoutError", "the server did not answer in time"))
@@ -120,6 +131,7 @@ function Link:_check_idle()
   elseif self.mode then
     errors.raise("InterfaceError", "this connection is busy with %s", self.mode)
   end
+  if self.hooks.check then self.hooks.check() end
 end
 
 --- Raises for a step that failed: the connection is gone.
@@ -173,10 +185,23 @@ function Link:_reusable()
   return not (self.broken or self.waiting or self.mode) and self.pg:status() == "ok"
 end
 
+--- Gives up what the link's present user needed to wait for it.
+function Link:release()
+  if self.hooks.release then self.hooks.release(self) end
+end
+
 --- Closes the connection. Idempotent.
 function Link:close()
   self.broken = true
-  self.pg:finish()
+  self:release()
+  if self.pg then self.pg:finish() end
+end
+
+--- Ends the link of a user who died, and what the server does for it.
+function Link:abandon()
+  self.broken = true
+  if self.pg then self.pg:abandon() end
+  if self.on_abandoned then self.on_abandoned(self) else self:close() end
 end
 
 return Link

@@ -69,14 +69,15 @@ end
 function Engine._new(target, options)
   options = read_options(options)
   local keywords = url.keywords(target, options.connect_args or nil)
-  local waiter = wait.resolve(options.wait)
+  local waiter, hooks = wait.resolve(options.wait)
   local self = setmetatable({
     _options = options,
     _keywords = keywords,
     _execution = Execution.new(TypeInfo.new(), options.hide_parameters, echo_function(options.echo)),
   }, Engine)
-  local function open()
-    local link = Link.connect(keywords, waiter)
+  local timeout = hooks and hooks.connect and tonumber(keywords.connect_timeout)
+  local function open(on_abandoned)
+    local link = Link.connect(keywords, waiter, timeout, hooks, on_abandoned)
     local ok, err = pcall(link._pin_settings, link, options.timezone or nil, execute.simple)
     if not ok then
       link:close()
@@ -87,7 +88,7 @@ function Engine._new(target, options)
   end
   local function ping(link) execute.simple(link, "SELECT 1"):clear() end
   local function rollback(link) execute.simple(link, "ROLLBACK"):clear() end
-  self._pool = Pool.new(open, options, ping, rollback)
+  self._pool = Pool.new(open, options, ping, rollback, hooks and hooks.reclaim)
   return self
 end
 

@@ -16,15 +16,20 @@ local Pool = class("Pool")
 --   pool_pre_ping, pool_use_lifo, pool_reset_on_return; all present
 -- @tparam function ping runs a trivial statement on a link, raises if it is dead
 -- @tparam function rollback ends a transaction that a user left open
+-- @tparam ?function reclaim abandons links whose users are gone
 -- @treturn Pool
-function Pool.new(open, options, ping, rollback)
-  return setmetatable({
-    open = open, ping = ping, rollback = rollback, options = options,
+function Pool.new(open, options, ping, rollback, reclaim)
+  local self
+  self = setmetatable({
+    open = open, ping = ping, rollback = rollback, options = options, reclaim = reclaim or false,
+    -- a link has this while it is out
+    on_abandoned = function(link) self:checkin(link) end,
     idle = {},        -- links, the longest unused first
     checked_out = 0,
     generation = 0,   -- links of an older one are not reused
     pid = core.pid(),
   }, Pool)
+  return self
 end
 
 function Pool:_after_fork()
@@ -38,6 +43,12 @@ end
 function Pool:_stale(link)
   local recycle = self.options.pool_recycle
   return link.generation ~= self.generation or (recycle >= 0 and core.now() - link.opened > recycle)
+end
+
+function Pool:_full()
+  local options = self.options
+  return options.max_overflow >= 0 and options.pool_size > 0
+    and self.checked_out >= options.pool_size + options.max_overflow
 end
 
 --- Takes a link out.
@@ -56,17 +67,18 @@ function Pool:checkout()
       self:invalidate()
     else
       self.checked_out = self.checked_out + 1
+      link.on_abandoned = self.on_abandoned
       return link
     end
   end
-  local limit = options.pool_size + options.max_overflow
-  if options.max_overflow >= 0 and options.pool_size > 0 and self.checked_out >= limit then
+  if self.reclaim and self:_full() then self.reclaim() end
+  if self:_full() then
     -- nobody else can run and give one back while this process waits
     errors.raise("TimeoutError", "pool limit of size %d overflow %d reached: every connection is checked out",
       options.pool_size, options.max_overflow)
   end
   self.checked_out = self.checked_out + 1
-  local ok, link = pcall(self.open)
+  local ok, link = pcall(self.open, self.on_abandoned)
   if not ok then
     self.checked_out = self.checked_out - 1
     error(link, 0)
@@ -81,6 +93,8 @@ function Pool:checkin(link)
     link:close()
     return
   end
+  if not link.on_abandoned then return end -- given back already, by whoever found its user dead
+  link.on_abandoned = false
   self.checked_out = self.checked_out - 1
   local fit = link:_reusable() and not self:_stale(link)
   if fit and self.options.pool_reset_on_return == "rollback" and link.pg:transaction_status() ~= "idle" then
@@ -88,6 +102,7 @@ function Pool:checkin(link)
   end
   if fit and (self.options.pool_size == 0 or #self.idle < self.options.pool_size) then
     link.notice_handler = false
+    link:release()
     self.idle[#self.idle + 1] = link
   else
     link:close()
