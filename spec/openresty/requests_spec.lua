@@ -192,7 +192,7 @@ describe("requests of nginx #programs", function()
   end)
 
   it("share the connections of the worker", function()
-    server.get_many("/vectors", 60)
+    for _, body in ipairs((server.get_many("/vectors", 45))) do assert.equal("[3,1,2]\n", body) end
     assert.equal("0 out, at most 40 in", server.get "/status")
   end)
 
@@ -250,7 +250,7 @@ describe("requests of nginx #programs", function()
 
   it("left nothing in nginx's log but the one error of the spec", function()
     local _, errors = server.log():gsub("%[error%]", "")
-    assert.equal(1, errors)
+    assert.equal(1, errors, server.log():sub(-6000))
     assert.is_nil(server.log():match "%[alert%]" or server.log():match "%[crit%]")
   end)
 end)
