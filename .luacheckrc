@@ -7,4 +7,3 @@ exclude_files = { "build", ".pg" }
 
 files["spec"] = { std = "min+busted", max_line_length = 160 } -- tables of cases
 files["library"] = { ignore = { "21.", "24." } } -- declarations without bodies
-files["docs/config.ld"] = { std = "min+ldoc" }

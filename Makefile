@@ -181,11 +181,13 @@ asan:
 	  $(CORE_SPEC)
 
 ## valgrind: the specs of the core under valgrind
+# but for those of the distance loops, which take it a minute and which the
+# sanitizers watch too.
 .PHONY: valgrind
 valgrind: ready
 	valgrind --quiet --error-exitcode=99 --leak-check=full \
 	  --errors-for-leak-kinds=definite --show-leak-kinds=definite \
-	  $(call in_process) $(CORE_SPEC)
+	  $(call in_process) --exclude-pattern=kernels_spec $(CORE_SPEC)
 
 ## bench: the measurements in bench/
 .PHONY: bench

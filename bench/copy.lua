@@ -26,9 +26,12 @@ for _, case in ipairs {
 } do
   local embeddings = data.all(case.as_tables)
   check_same(embeddings)
-  local result = measure.compare(function()
+  local function ours()
+    items.copy(engine, embeddings) -- the C program does it twice too, and tells the second
+    items.truncate(engine)
     return measure.time(function() items.copy(engine, embeddings) end)
-  end, C_PROGRAM, function() items.truncate(engine) end)
+  end
+  local result = measure.compare(ours, C_PROGRAM, function() items.truncate(engine) end)
   measure.row {
     name = ("COPY of 10,000 × 1,536 from %s; peer: C"):format(case.what),
     ours = measure.wall_and_cpu(result.ours, result.ours_cpu),

@@ -319,6 +319,7 @@ function BitConstructor.from_bytes(bytes) end
 ---@field pool_timeout? number accepted for compatibility (30)
 ---@field pool_recycle? number seconds after which a connection is replaced (-1: never)
 ---@field pool_pre_ping? boolean test a connection before it is handed out
+---@field prepared_statements? boolean false for proxies that pool transactions
 ---@field pool_use_lifo? boolean hand out the last used connection first
 ---@field pool_reset_on_return? "rollback"|false
 ---@field echo? boolean|fun(sql: string, params?: string, ms: number) log statements
@@ -1100,10 +1101,10 @@ local Statement = {}
 ---@return T
 function Statement:when(value, fn, otherwise) end
 
----Options kept with the statement, without effect on its SQL.
+---How a session loads the objects of this statement.
 ---@generic T
 ---@param self T
----@param ... any
+---@param ... pgvector.LoaderOption
 ---@return T
 function Statement:options(...) end
 
@@ -1685,7 +1686,7 @@ function Session:delete(object) end
 ---The object with that primary key, or nil.
 ---@param model pgvector.Model
 ---@param key any
----@param options? { options?: any[], populate_existing?: boolean, with_for_update?: boolean|table }
+---@param options? { options?: pgvector.LoaderOption[], populate_existing?: boolean, with_for_update?: boolean|table }
 ---@return table?
 function Session:get(model, key, options) end
 
@@ -1761,6 +1762,11 @@ function Session:scalars(stmt, params) end
 ---@return any
 function Session:scalar(stmt, params) end
 
+---SQLAlchemy's older way to ask: `session:query(Item):filter(…):all()`.
+---@param ... any models and columns
+---@return pgvector.SessionQuery
+function Session:query(...) end
+
 ---Calls `fn` without writing before queries.
 ---@param fn fun(session: pgvector.Session): ...
 ---@return ...
@@ -1788,6 +1794,124 @@ function Session:contains(object) end
 ---@return pgvector.Connection
 function Session:connection() end
 
+---A query that knows its session. Every method but those that run it gives a new one.
+---@class pgvector.SessionQuery
+---@overload fun(): any
+local SessionQuery = {}
+
+---`WHERE a AND b AND …`, added to what is there.
+---@param ... pgvector.ColumnElement
+---@return pgvector.SessionQuery
+function SessionQuery:where(...) end
+
+---The same as `where`.
+---@param ... pgvector.ColumnElement
+---@return pgvector.SessionQuery
+function SessionQuery:filter(...) end
+
+---`WHERE key = value AND …`, with columns by name.
+---@param values table<string, any>
+---@return pgvector.SessionQuery
+function SessionQuery:filter_by(values) end
+
+---`JOIN target ON condition`; without a condition the foreign keys tell.
+---@param target pgvector.Target
+---@param condition? pgvector.ColumnElement
+---@param options? { isouter?: boolean, full?: boolean }
+---@return pgvector.SessionQuery
+function SessionQuery:join(target, condition, options) end
+
+---`LEFT OUTER JOIN target`.
+---@param target pgvector.Target
+---@param condition? pgvector.ColumnElement
+---@return pgvector.SessionQuery
+function SessionQuery:outerjoin(target, condition) end
+
+---Names FROM elements.
+---@param ... pgvector.Target
+---@return pgvector.SessionQuery
+function SessionQuery:select_from(...) end
+
+---`ORDER BY …`; `pg.null` removes it.
+---@param ... pgvector.ColumnElement|string|lightuserdata
+---@return pgvector.SessionQuery
+function SessionQuery:order_by(...) end
+
+---`GROUP BY …`; `pg.null` removes it.
+---@param ... pgvector.ColumnElement|string|lightuserdata
+---@return pgvector.SessionQuery
+function SessionQuery:group_by(...) end
+
+---`HAVING …`.
+---@param ... pgvector.ColumnElement
+---@return pgvector.SessionQuery
+function SessionQuery:having(...) end
+
+---`LIMIT n`; `pg.null` removes it.
+---@param n integer|pgvector.ColumnElement|lightuserdata
+---@return pgvector.SessionQuery
+function SessionQuery:limit(n) end
+
+---`OFFSET n`; `pg.null` removes it.
+---@param n integer|pgvector.ColumnElement|lightuserdata
+---@return pgvector.SessionQuery
+function SessionQuery:offset(n) end
+
+---`SELECT DISTINCT`.
+---@param ... pgvector.ColumnElement
+---@return pgvector.SessionQuery
+function SessionQuery:distinct(...) end
+
+---How the objects are loaded.
+---@param ... pgvector.LoaderOption
+---@return pgvector.SessionQuery
+function SessionQuery:options(...) end
+
+---`FOR UPDATE`, `FOR SHARE`, …
+---@param options? { read?: boolean, key_share?: boolean, nowait?: boolean, skip_locked?: boolean, of?: any }
+---@return pgvector.SessionQuery
+function SessionQuery:with_for_update(options) end
+
+---Calls `fn(stmt, value)` if the value is neither nil nor false.
+---@param value any
+---@param fn fun(stmt: any, value: any): any
+---@param otherwise? fun(stmt: any): any
+---@return pgvector.SessionQuery
+function SessionQuery:when(value, fn, otherwise) end
+
+---Everything found.
+---@return any[]
+function SessionQuery:all() end
+
+---The first found, or nil.
+---@return any
+function SessionQuery:first() end
+
+---The only one found; raises if there is none or more.
+---@return any
+function SessionQuery:one() end
+
+---The only one found, or nil; raises if there are more.
+---@return any
+function SessionQuery:one_or_none() end
+
+---The first column of the first row, or nil.
+---@return any
+function SessionQuery:scalar() end
+
+---How many rows there are.
+---@return integer
+function SessionQuery:count() end
+
+---Changes all rows that are found; gives how many.
+---@param values table<string, any>
+---@return integer
+function SessionQuery:update(values) end
+
+---Deletes all rows that are found; gives how many.
+---@return integer
+function SessionQuery:delete() end
+
 ---A session's transaction or savepoint.
 ---@class pgvector.SessionTransaction
 ---@field is_active boolean
@@ -1805,16 +1929,16 @@ function SessionTransaction:close() end
 ---@class pgvector.RelationshipOptions
 ---@field back_populates? string the other side's name
 ---@field backref? string its name, where the target does not define it
----@field secondary? any the association table
----@field foreign_keys? any
----@field remote_side? any
----@field primaryjoin? any
----@field uselist? boolean
----@field order_by? any
----@field cascade? string "save-update, merge"
----@field lazy? "select"|"raise"|"noload"
----@field viewonly? boolean
----@field passive_deletes? boolean
+---@field secondary? any the association table of a many-to-many relationship
+---@field foreign_keys? any which columns refer
+---@field remote_side? any the columns of the far side
+---@field primaryjoin? any the condition between the two tables
+---@field uselist? boolean a list, or one object
+---@field order_by? any the order of the list
+---@field cascade? string what goes on to related objects ("save-update, merge")
+---@field lazy? "select"|"joined"|"selectin"|"raise"|"noload" how it is loaded ("select")
+---@field viewonly? boolean never written
+---@field passive_deletes? boolean leave what is not loaded to the database's ON DELETE
 
 ---A relationship in expressions: `Author.books`.
 ---@class pgvector.Relationship
@@ -1874,6 +1998,55 @@ function RelatedList:remove(object) end
 ---Takes all out.
 function RelatedList:clear() end
 
+---A loader option; it goes on from the last relationship's target.
+---@class pgvector.LoaderOption
+local LoaderOption = {}
+
+---Loads with the statement, by an outer join.
+---@param relationship pgvector.Relationship
+---@return pgvector.LoaderOption
+function LoaderOption:joinedload(relationship) end
+
+---Loads by one more query for all objects.
+---@param relationship pgvector.Relationship
+---@return pgvector.LoaderOption
+function LoaderOption:selectinload(relationship) end
+
+---Loads when it is read.
+---@param relationship pgvector.Relationship
+---@return pgvector.LoaderOption
+function LoaderOption:lazyload(relationship) end
+
+---Makes reading it an error.
+---@param relationship pgvector.Relationship
+---@return pgvector.LoaderOption
+function LoaderOption:raiseload(relationship) end
+
+---Leaves it empty.
+---@param relationship pgvector.Relationship
+---@return pgvector.LoaderOption
+function LoaderOption:noload(relationship) end
+
+---Takes the columns of a join that the statement makes itself.
+---@param relationship pgvector.Relationship
+---@return pgvector.LoaderOption
+function LoaderOption:contains_eager(relationship) end
+
+---Loads these columns and the key at once.
+---@param ... pgvector.ColumnElement
+---@return pgvector.LoaderOption
+function LoaderOption:load_only(...) end
+
+---Loads these columns when they are read.
+---@param ... pgvector.ColumnElement
+---@return pgvector.LoaderOption
+function LoaderOption:defer(...) end
+
+---Loads these deferred columns at once.
+---@param ... pgvector.ColumnElement
+---@return pgvector.LoaderOption
+function LoaderOption:undefer(...) end
+
 ---`pg.orm`: models and sessions.
 ---@class pgvector.orm
 local orm = {}
@@ -1899,6 +2072,57 @@ function orm.Session(bind, options) end
 ---@param options? pgvector.RelationshipOptions
 ---@return pgvector.Relationship
 function orm.relationship(target, options) end
+
+---A model under another name in a statement.
+---@param x pgvector.Target
+---@param name? string
+---@return any
+function orm.aliased(x, name) end
+
+---Loads with the statement, by an outer join.
+---@param relationship pgvector.Relationship
+---@return pgvector.LoaderOption
+function orm.joinedload(relationship) end
+
+---Loads by one more query for all objects.
+---@param relationship pgvector.Relationship
+---@return pgvector.LoaderOption
+function orm.selectinload(relationship) end
+
+---Loads when it is read.
+---@param relationship pgvector.Relationship
+---@return pgvector.LoaderOption
+function orm.lazyload(relationship) end
+
+---Makes reading it an error.
+---@param relationship pgvector.Relationship
+---@return pgvector.LoaderOption
+function orm.raiseload(relationship) end
+
+---Leaves it empty.
+---@param relationship pgvector.Relationship
+---@return pgvector.LoaderOption
+function orm.noload(relationship) end
+
+---Takes the columns of a join that the statement makes itself.
+---@param relationship pgvector.Relationship
+---@return pgvector.LoaderOption
+function orm.contains_eager(relationship) end
+
+---Loads these columns and the key at once.
+---@param ... pgvector.ColumnElement
+---@return pgvector.LoaderOption
+function orm.load_only(...) end
+
+---Loads these columns when they are read.
+---@param ... pgvector.ColumnElement
+---@return pgvector.LoaderOption
+function orm.defer(...) end
+
+---Loads these deferred columns at once.
+---@param ... pgvector.ColumnElement
+---@return pgvector.LoaderOption
+function orm.undefer(...) end
 
 ---A plain table of an object, without vectors and deferred columns.
 ---@param object table
@@ -2225,11 +2449,6 @@ function pg.collate(x, collation) end
 ---@return pgvector.ColumnElement
 function pg.label(x, name) end
 
----A name as SQL writes it.
----@param name string
----@return string
-function pg.quoted_name(name) end
-
 ---A column without a table.
 ---@param name string
 ---@param type? pgvector.Type
@@ -2247,6 +2466,12 @@ function pg.table(name, ...) end
 ---@param name? string
 ---@return pgvector.From
 function pg.alias(x, name) end
+
+---The same as `pg.orm.aliased`.
+---@param x pgvector.Target
+---@param name? string
+---@return any
+function pg.aliased(x, name) end
 
 ---`left JOIN right`.
 ---@param left pgvector.Target

@@ -98,7 +98,8 @@ local function code_surface(url, described)
     Delete = pg.delete(t), Text = pg.text "x", From = t:alias "x", Table = t, MetaData = t.metadata,
     Index = pg.Index("i", t.c.a), ForeignKeyConstraint = pg.ForeignKeyConstraint({ "a" }, { "t.a" }),
     DeclarativeBase = base, AbstractModel = base:abstract{}, SessionMaker = sessions,
-    Relationship = Parent.children,
+    Relationship = Parent.children, LoaderOption = pg.orm.joinedload(Parent.children),
+    SessionQuery = sessions():query(Parent),
   }
   local surface = {
     Connection = public_names(require "pgvector.engine.connection", "function"),

@@ -37,6 +37,7 @@ local modules = {
   json = "pgvector.types.json",
 }
 local members = {
+  aliased = "pgvector.orm",
   create_engine = "pgvector.engine",
   serialize = "pgvector.pgmoon",
   deserialize = "pgvector.pgmoon",

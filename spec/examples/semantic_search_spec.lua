@@ -1,11 +1,10 @@
 -- The embedder of the demo, and the demo itself, run as a user runs it.
 
 local db = require "spec.support.db"
+local program = require "spec.support.program"
 
 local EXAMPLE = "examples/semantic_search/"
 local PROGRAMS = "spec/examples/programs.jsonl"
-
-local function quoted(s) return "'" .. s:gsub("'", "'\\''") .. "'" end
 
 describe("the demo's embedder", function()
   local Embedder = dofile(EXAMPLE .. "embedder.lua")
@@ -83,19 +82,9 @@ end)
 
 -- Runs the demo; returns what it printed and whether it ended well.
 local function run(environment)
-  local interpreter = 0
-  while arg[interpreter - 1] do interpreter = interpreter - 1 end
-  local settings = { LUA_PATH = package.path, LUA_CPATH = package.cpath, QUERY = "", DEMO_INPUT = "" }
+  local settings = { QUERY = "", DEMO_INPUT = "" }
   for name, value in pairs(environment) do settings[name] = value end
-  local words = { "env -u LUA_INIT -u LUA_PATH_5_4 -u LUA_CPATH_5_4" }
-  for name, value in pairs(settings) do words[#words + 1] = name .. "=" .. quoted(value) end
-  words[#words + 1] = quoted(arg[interpreter])
-  words[#words + 1] = EXAMPLE .. "search.lua </dev/null 2>&1 && echo ended well"
-  local pipe = io.popen(table.concat(words, " "))
-  local output = pipe:read("*a")
-  pipe:close()
-  local rest = output:match("^(.*)ended well\n$")
-  return rest or output, rest ~= nil
+  return program.run(EXAMPLE .. "search.lua", settings)
 end
 
 local function write(path, text)

@@ -159,6 +159,20 @@ describe("relationships", function()
       assert.equal("|x", query "SELECT owner_id, title FROM items WHERE owner_id IS NULL")
     end)
 
+    it("count as a change of both objects", function()
+      define()
+      local owner, item = stored("x"), Item{ title = "y" }
+      session:add(item)
+      session:flush()
+      assert.same({}, session.dirty)
+      item.owner = owner
+      assert.same({ item }, session.dirty)
+      table.insert(owner.items, Item{ title = "z" })
+      assert.is_true(session:is_modified(owner))
+      session:flush()
+      assert.same({}, session.dirty)
+    end)
+
     it("notice a change of a list whose owner nobody holds", function()
       define()
       stored("x")
@@ -317,6 +331,20 @@ describe("relationships", function()
     end)
   end)
 
+  it("refuse a primaryjoin beside an association table, which tells the join itself", function()
+    Base:model("tags", { id = key() })
+    pg.Table("post_tags", Base.metadata, {
+      pg.Column{ "post_id", pg.Integer, pg.ForeignKey "posts.id" },
+      pg.Column{ "tag_id", pg.Integer, pg.ForeignKey "tags.id" },
+    })
+    local Post
+    Post = Base:model("posts", {
+      id = key(),
+      tags = orm.relationship("tags", { secondary = "post_tags", primaryjoin = function() return Post.id:eq(1) end }),
+    })
+    assert.error_matches(function() return Post{}.tags end, "primaryjoin does not go with secondary")
+  end)
+
   it("order the rows of a table that refers to itself", function()
     local Node = Base:model("nodes", {
       id = key(), title = pg.Column{ pg.Text }, parent_id = reference "nodes.id",
@@ -340,7 +368,7 @@ describe("relationships", function()
     create()
     session:add_all{ Node{ id = 2, parent_id = 1 }, Node{ id = 3, parent_id = 2 }, Node{ id = 1 } }
     session:commit()
-    for i = 1, 3 do session:delete(session:get(Node, i)) end
+    for _, node in ipairs(session:scalars(pg.select(Node):order_by(Node.id)):all()) do session:delete(node) end
     session:commit()
     assert.equal("0", query "SELECT count(*) FROM nodes")
   end)

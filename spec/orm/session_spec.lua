@@ -351,12 +351,27 @@ describe("a session", function()
       assert.same({ "b", "a" }, session:query(Item.title):order_by(Item.title:desc()):all())
       local row = session:query(Item.id, Item.title):order_by(Item.id):first()
       assert.same({ 1, "a" }, { row[1], row.title })
-      local seen = {}
-      for item in items:order_by(Item.id) do seen[#seen + 1] = item.id end
-      assert.same({ 1, 2 }, seen)
+      local ordered, seen = items:order_by(Item.id), {}
+      for item in ordered do -- luacheck: ignore 512
+        seen[#seen + 1] = item.id
+        break
+      end
+      for item in ordered do seen[#seen + 1] = item.id end -- a loop begins anew
+      assert.same({ 1, 1, 2 }, seen)
       assert.equal(1, items:filter_by{ title = "a" }:update{ title = "c" })
       assert.equal(2, items:delete())
       assert.equal(0, items:count())
+    end)
+
+    it("refuses to update or delete more rows than the older query is about", function()
+      stored{ title = "a" }
+      local items = session:query(Item)
+      for _, query in ipairs{ items:limit(1), items:order_by(Item.id), items:distinct() } do
+        local _, err = pg.try(query.delete, query)
+        assert.equal("InvalidRequestError", err.class)
+        assert.truthy(err.message:find("update and delete do not go with", 1, true))
+      end
+      assert.equal(1, items:count())
     end)
 
     it("returns instances of RETURNING", function()

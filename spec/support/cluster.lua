@@ -1,15 +1,11 @@
 --- A server of a spec's own, to be stopped, locked and broken at will.
 
+local shell = require "spec.support.shell"
+
 local cluster = {}
 
-local function run(command)
-  local pipe = assert(io.popen("{ env -u PGVECTOR_URL LD_PRELOAD= " .. command .. "; } 2>&1 && echo done"))
-  local output = pipe:read("*a")
-  pipe:close()
-  local result = output:match("^(.-)\n?done\n$")
-  if not result then error(command .. "\n" .. output, 0) end
-  return result
-end
+-- The server is this one's own, whatever server the specs use otherwise.
+local function run(command) return shell.run("env -u PGVECTOR_URL sh -c " .. shell.quoted(command)) end
 
 --- Starts a server of its own.
 -- @treturn table `url`; `psql(sql)`, `stop()`, `start()`, `remove()`,

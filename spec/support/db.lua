@@ -4,20 +4,11 @@
 --     setup(function() url, drop = db.create() end)
 --     teardown(function() drop() end)
 
+local shell = require "spec.support.shell"
+
 local db = {}
 
-local function quoted(s) return "'" .. s:gsub("'", "'\\''") .. "'" end
-
--- Runs a shell command and returns what it printed; an error if it failed.
--- (Lua 5.1 cannot tell a pipe's exit code; a sanitizer is not for others.)
-local function output_of(command)
-  local pipe = assert(io.popen("{ LD_PRELOAD= " .. command .. "; } 2>&1 && echo done"))
-  local output = pipe:read("*a")
-  pipe:close()
-  local result = output:match("^(.-)\n?done\n$")
-  if not result then error(command .. "\n" .. output, 0) end
-  return result
-end
+local quoted, output_of = shell.quoted, shell.run
 
 local server
 

@@ -2,6 +2,7 @@
 -- @module pgvector.driver.execute
 
 local errors = require "pgvector.errors"
+local Pipeline = require "pgvector.driver.pipeline"
 
 local execute = {}
 
@@ -12,7 +13,7 @@ function execute.raise(link, result)
   local fields = result:error()
   result:clear()
   local err = errors.from_server(fields)
-  if link.pg:status() == "bad" then
+  if link.broken or link.pg:status() == "bad" then
     link.broken = true
     err.is_disconnect = true
   end
@@ -90,6 +91,23 @@ function execute.simple(link, sql, deadline)
   return execute.collect(link, deadline)
 end
 
+-- Queues steps in a pipeline with what is to be sent along, and reads the
+-- answers. A value that is refused while queueing leaves the others to run.
+local function in_pipeline(link, deadline, queue, ...)
+  local pipeline = Pipeline.open(link, deadline)
+  local step = {}
+  local ok, err = pcall(queue, pipeline, step, ...)
+  if not ok and link.broken then error(err, 0) end
+  local failure, culprit = pipeline:finish()
+  if failure then
+    if culprit == pipeline.opening then link.statement = { sql = culprit.sql, n = 0 } end
+    execute.raise(link, failure)
+  elseif not ok then
+    error(err, 0)
+  end
+  return step.result
+end
+
 --- Runs one statement with parameters.
 -- @tparam Link link
 -- @tparam string sql with $1 … $n
@@ -99,27 +117,45 @@ end
 -- @tparam number format of the result's columns: 1 binary, 0 text
 -- @tparam ?number deadline in seconds of core.now(); nil waits for ever
 function execute.params(link, sql, encoder, values, n, format, deadline)
-  link:_check_idle()
+  if link:_has_company() then
+    return in_pipeline(link, deadline, Pipeline.params, sql, encoder, values, n, format)
+  end
+  link:_check_free()
   check(link, link.pg:send_params(sql, encoder, values, n, format))
   return execute.collect(link, deadline)
+end
+
+local function queue_description(pipeline, step, name, sql, encoder)
+  pipeline:prepare({}, name, sql, encoder)
+  pipeline:describe(step, name)
 end
 
 --- Parses a statement under a name ("" is the unnamed one) and asks the server
 -- what its columns are.
 -- @treturn result its oids() are the columns' types
 function execute.describe(link, name, sql, encoder, deadline)
-  link:_check_idle()
-  check(link, link.pg:send_prepare(name, sql, encoder))
-  execute.collect(link, deadline):clear()
-  check(link, link.pg:send_describe_prepared(name))
-  return execute.collect(link, deadline)
+  return in_pipeline(link, deadline, queue_description, name, sql, encoder)
 end
 
 --- Runs a statement that was parsed before.
 function execute.prepared(link, name, encoder, values, n, format, deadline)
-  link:_check_idle()
+  if link:_has_company() then
+    return in_pipeline(link, deadline, Pipeline.prepared, name, encoder, values, n, format)
+  end
+  link:_check_free()
   check(link, link.pg:send_query_prepared(name, encoder, values, n, format))
   return execute.collect(link, deadline)
+end
+
+local function queue_both(pipeline, step, parsed, name, sql, encoder, values, n, format)
+  pipeline:prepare(parsed, name, sql, encoder)
+  pipeline:prepared(step, name, encoder, values, n, format)
+end
+
+--- Parses a statement under a name and runs it.
+-- @tparam table parsed gets a `result` once the server knows the name
+function execute.prepare(link, parsed, name, sql, encoder, values, n, format, deadline)
+  return in_pipeline(link, deadline, queue_both, parsed, name, sql, encoder, values, n, format)
 end
 
 return execute

@@ -41,6 +41,10 @@ function Link.connect(keywords, waiter, timeout, hooks, on_abandoned)
     notice_handler = false,
     statement = nil,   -- what runs now, for error messages: { sql =, values =, n = }
     decorate = false,  -- function(link, err): adds that to an error
+    opening = nil,     -- what begins the transaction, sent with its first command:
+                       -- { sql =, send = function(link, sql), done = see driver.pipeline }
+    prepared = nil,    -- which statements have names; see driver.prepare
+    garbage = nil,     -- names to deallocate
   }, Link)
   local ok, err = pcall(self._open, self, keywords, timeout and core.now() + timeout)
   if not ok then
@@ -125,13 +129,29 @@ function Link:_raise(err)
 end
 
 --- Raises unless a new command may be sent.
-function Link:_check_idle()
+function Link:_check_free()
   if self.waiting then
     errors.raise("InterfaceError", "another query is in progress on this connection")
   elseif self.mode then
     errors.raise("InterfaceError", "this connection is busy with %s", self.mode)
   end
   if self.hooks.check then self.hooks.check() end
+end
+
+--- The same, for a command that goes alone: what opens the transaction is then
+-- sent before it.
+function Link:_check_idle()
+  self:_check_free()
+  local opening = self.opening
+  if opening then
+    self.opening = nil
+    opening.send(self, opening.sql)
+  end
+end
+
+-- Is there something to send along with the next command?
+function Link:_has_company()
+  return self.opening or self.garbage and self.pg:transaction_status() == "idle"
 end
 
 --- Raises for a step that failed: the connection is gone.

@@ -7,7 +7,6 @@ local compiler = require "pgvector.sql.compiler"
 local copying = require "pgvector.engine.copy"
 local core = require "pgvector.core"
 local errors = require "pgvector.errors"
-local execute = require "pgvector.driver.execute"
 local Execution = require "pgvector.engine.execution"
 local many = require "pgvector.engine.many"
 local search_settings = require "pgvector.engine.settings"
@@ -96,12 +95,7 @@ end
 
 -- A command of our own, without parameters or rows.
 function Connection:_command(sql)
-  local link = self:_live_link()
-  link.statement = { sql = sql, n = 0 }
-  local started = self._execution.echo and core.now()
-  execute.simple(link, sql):clear()
-  link.statement = nil
-  if started then self._execution.echo(sql, nil, (core.now() - started) * 1000) end
+  self._execution:command(self:_live_link(), sql)
 end
 
 -- Begins a transaction where the isolation level wants one.
@@ -111,8 +105,7 @@ function Connection:_autobegin()
     if self._succeeded or link.pg:transaction_status() ~= "inerror" then return link end
     -- only the statement that opened this transaction ran in it, and it failed:
     -- nothing can be lost by starting over
-    self:_command("ROLLBACK")
-    self._begun = false
+    self:_end("ROLLBACK")
   end
   if self._isolation ~= "AUTOCOMMIT" then self:_begin() end
   return link
@@ -125,7 +118,13 @@ function Connection:_begin()
   end
   if self._readonly then sql = sql .. " READ ONLY" end
   if self._deferrable then sql = sql .. " DEFERRABLE" end
-  self:_command(sql)
+  local execution = self._execution
+  -- it travels with the first statement
+  self:_live_link().opening = {
+    sql = sql,
+    send = function(link) execution:command(link, sql) end,
+    done = function(opening) execution:log(sql, nil, core.now() - opening.started) end,
+  }
   self._begun, self._succeeded, self._savepoints = true, false, 0
 end
 
@@ -163,7 +162,12 @@ function Connection:_end(verb)
   if not self._begun then return end
   local in_error = link.pg:transaction_status() == "inerror"
   self._begun = false
+  if link.opening then -- nothing was done in it
+    link.opening = nil
+    return
+  end
   self:_command(verb)
+  if link.prepared then link.prepared:ended(verb == "COMMIT" and not in_error) end
   if link.types_changed then
     -- what was created or dropped in it may be otherwise now
     if verb == "ROLLBACK" or in_error then self._execution.typeinfo:forget() end
@@ -213,20 +217,20 @@ end
 --- Runs a compiled statement with values in $n order.
 function Connection:_execute_compiled(compiled, values)
   local link = self:_autobegin()
-  local settings = compiled.settings
+  local settings, execution = compiled.settings, self._execution
   local result
   if settings and #settings > 0 then
     local alone = not self._begun -- set_config(…, true) needs a transaction
     if alone then self:_begin() end
-    local function run() return self._execution:run(link, compiled, values) end
+    local job = execution:job(link, compiled, values)
     if alone then
       local tx = transactions.Transaction._begin(self)
-      result = transactions.with(tx, search_settings.with, self._execution, link, settings, run)
+      result = transactions.with(tx, search_settings.run, execution, link, settings, job)
     else
-      result = search_settings.with(self._execution, link, settings, run)
+      result = search_settings.run(execution, link, settings, job)
     end
   else
-    result = self._execution:run(link, compiled, values)
+    result = execution:run(link, compiled, values)
   end
   self._succeeded = true
   return result

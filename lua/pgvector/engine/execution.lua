@@ -12,6 +12,7 @@ local errors = require "pgvector.errors"
 local execute = require "pgvector.driver.execute"
 local json = require "pgvector.types.json"
 local Result = require "pgvector.engine.result"
+local tokenizer = require "pgvector.sql.tokenizer"
 
 local Execution = class("Execution")
 
@@ -81,15 +82,28 @@ function Execution:_complete_spec(link, spec, type)
   return spec
 end
 
-function Execution:_encoder_for(link, binds)
-  if #binds == 0 then return nil end
+-- What tells prepared statements apart: their text and their parameters' types.
+local function key_of(sql, specs)
+  local oids = {}
+  for i, spec in ipairs(specs) do oids[i] = spec.oid or 0 end
+  return table.concat(oids, ",") .. ":" .. sql
+end
+
+-- Gives a plan the encoder of a compiled statement.
+function Execution:_add_encoder(link, plan, compiled)
+  local binds = compiled.binds
   local specs, vector_oids = {}, nil
   for i, bind in ipairs(binds) do
     local spec = bind.type:bind_spec(bind.name or bind.key)
     specs[i] = self:_complete_spec(link, spec, bind.type)
-    if spec.kind == "unknown" then vector_oids = vector_oids or self.typeinfo:_vector_oids(link) end
+    if spec.kind == "unknown" then
+      vector_oids = vector_oids or self.typeinfo:_vector_oids(link)
+      plan.untyped = plan.untyped or {}
+      table.insert(plan.untyped, i)
+    end
   end
-  return core.encoder(specs, vector_oids)
+  if #binds > 0 then plan.encoder = core.encoder(specs, vector_oids) end
+  plan.key = key_of(compiled.sql, specs)
 end
 
 -- The kinds of parameters that have no column to tell their type, as a key: a
@@ -104,7 +118,7 @@ local function raw_kinds(values, n)
   return kinds, table.concat(kinds, ",")
 end
 
-function Execution:_raw_encoder(link, kinds)
+function Execution:_add_raw_encoder(link, plan, sql, kinds)
   local specs = {}
   for i, kind in ipairs(kinds) do
     local oid
@@ -117,7 +131,8 @@ function Execution:_raw_encoder(link, kinds)
     end
     specs[i] = { kind = kind, oid = oid }
   end
-  return core.encoder(specs)
+  if #kinds > 0 then plan.encoder = core.encoder(specs) end
+  plan.key = key_of(sql, specs)
 end
 
 ---- decoders ---------------------------------------------------------------------
@@ -156,7 +171,24 @@ end
 ---- plans --------------------------------------------------------------------------
 
 function Execution:_new_plan()
-  return { decoders = {}, generation = self.typeinfo.generation, format = nil, encoder = nil }
+  return {
+    decoders = {}, generation = self.typeinfo.generation,
+    encoder = nil,    -- of the parameters
+    key = nil,        -- of the prepared statement
+    untyped = nil,    -- positions of parameters whose values tell their types
+    declared = nil,   -- the result's format by the statement's own column types
+    format = nil,     -- the result's format once it is known
+    alone = nil,      -- may not stand in a pipeline
+  }
+end
+
+-- Is a statement COPY? It takes the conversation over.
+local function is_copy(sql)
+  for kind, first, last in tokenizer.tokens(sql) do
+    if kind == "word" then return sql:sub(first, last):upper() == "COPY" end
+    if kind ~= "space" and kind ~= "comment" and kind ~= "semicolon" then return false end
+  end
+  return false
 end
 
 function Execution:_plan_of_text(sql, kinds)
@@ -170,6 +202,7 @@ function Execution:_plan_of_text(sql, kinds)
     self.text_plan_count = self.text_plan_count + 1
   end
   plan = self:_new_plan()
+  plan.alone = is_copy(sql)
   self.text_plans[key] = plan
   return plan
 end
@@ -186,15 +219,17 @@ end
 function Execution:_plan_of(link, compiled)
   local plan = self.compiled_plans[compiled]
   if plan and plan.generation == self.typeinfo.generation then return plan end
-  local encoder = self:_encoder_for(link, compiled.binds)
   plan = self:_new_plan()
-  plan.encoder = encoder
-  if known_binary(compiled) then plan.format = 1 end
+  self:_add_encoder(link, plan, compiled)
+  if known_binary(compiled) then plan.declared, plan.format = 1, 1 end
+  plan.alone = compiled.kind == "text" and is_copy(compiled.sql)
   self.compiled_plans[compiled] = plan
   return plan
 end
 
 ---- running ------------------------------------------------------------------------
+
+local none = {}
 
 local forgetting = {
   ["CREATE EXTENSION"] = true, ["DROP EXTENSION"] = true, ["ALTER EXTENSION"] = true,
@@ -217,55 +252,150 @@ function Execution:decorate(link, err)
   end
 end
 
--- Asks the server for a statement's columns: binary if all can be read so.
-function Execution:_learn_format(link, plan, sql, encoder)
-  local description = execute.describe(link, "", sql, encoder)
+--- Logs a statement that has run.
+function Execution:log(sql, params, seconds)
+  if self.echo then self.echo(sql, params, seconds * 1000) end
+end
+
+--- Runs a command of our own, without parameters or rows.
+function Execution:command(link, sql)
+  local outer, started = link.statement, core.now()
+  link.statement = { sql = sql, n = 0 }
+  local res = execute.simple(link, sql)
+  self:_executed(link, res)
+  res:clear()
+  link.statement = outer
+  self:log(sql, nil, core.now() - started)
+end
+
+-- Notes what a statement changed besides data.
+function Execution:_executed(link, res)
+  local tag = res:cmd_status()
+  if forgetting[tag] then
+    self.typeinfo:forget()
+    link.types_changed = true
+  end
+  if link.prepared then link.prepared:executed(tag) end
+end
+
+--- A statement with its values and what is known of it: a compiled one.
+-- @tparam Link link
+-- @tparam table compiled what sql.compiler gives
+-- @tparam table values in $n order
+-- @treturn table `{ plan =, sql =, values =, n =, columns = }`
+function Execution:job(link, compiled, values)
+  return {
+    plan = self:_plan_of(link, compiled), sql = compiled.sql,
+    values = values, n = #compiled.binds, columns = compiled.columns,
+  }
+end
+
+--- The same for raw SQL.
+-- @tparam Link link
+-- @tparam string sql with $1 … $n
+-- @tparam ?table values
+-- @tparam number n
+-- @treturn table
+function Execution:text_job(link, sql, values, n)
+  local kinds, key = raw_kinds(values, n)
+  local plan = self:_plan_of_text(sql, key)
+  if not plan.key then self:_add_raw_encoder(link, plan, sql, kinds) end
+  return { plan = plan, sql = sql, values = values, n = n }
+end
+
+--- Asks the server for a statement's columns unless they are known: in binary
+-- if all can be read so.
+function Execution:complete(link, job)
+  local plan = job.plan
+  if plan.format then return end
+  local description = execute.describe(link, "", job.sql, plan.encoder)
   local _, binary = self.typeinfo:_kinds_of(link, description:oids())
   description:clear()
   plan.format = binary and 1 or 0
 end
 
--- Runs one statement by its plan.
-function Execution:_run(link, plan, encoder, sql, values, n, columns)
-  link.statement = { sql = sql, values = values, n = n }
-  local started = self.echo and core.now()
-  if not plan.format then self:_learn_format(link, plan, sql, encoder) end
-  local res = execute.params(link, sql, encoder, values, n, plan.format)
-  link.statement = nil
-  if started then self.echo(sql, self:_describe(values, n), (core.now() - started) * 1000) end
-  if forgetting[res:cmd_status()] then
-    self.typeinfo:forget()
-    link.types_changed = true
+--- The name under which a statement is, or is to be, prepared.
+-- @treturn ?string nil: it shall have none
+-- @treturn boolean is it prepared already?
+function Execution.name_of(link, job)
+  local cache, plan = link.prepared, job.plan
+  if not cache or plan.alone then return nil, false end
+  for _, i in ipairs(plan.untyped or none) do
+    -- such a value tells its type when the statement is sent with it
+    local t = type(job.values[i])
+    if t == "boolean" or t == "userdata" then return nil, false end
   end
-  local decoder
-  if res:status() == "tuples_ok" then decoder = self:_decoder(link, plan, res, columns) end
-  return Result._buffered(res, decoder, columns)
+  return cache:use(plan.key)
 end
 
---- Runs a compiled statement.
--- @tparam Link link
--- @tparam table compiled what sql.compiler gives
--- @tparam table values in $n order
+-- Sends a job in the way that suits it.
+function Execution:_send(link, job)
+  self:complete(link, job)
+  local plan = job.plan
+  if plan.alone then link:_check_idle() end
+  local name, known = Execution.name_of(link, job)
+  if not name then
+    return execute.params(link, job.sql, plan.encoder, job.values, job.n, plan.format)
+  elseif known then
+    return execute.prepared(link, name, plan.encoder, job.values, job.n, plan.format)
+  end
+  local parsed = { done = function() link.prepared:add(plan.key, name) end }
+  return execute.prepare(link, parsed, name, job.sql, plan.encoder, job.values, job.n, plan.format)
+end
+
+--- Calls `send(self, link, …)`, and once more if a prepared statement has
+-- become stale and nothing is lost by starting over.
+-- @tparam table plans of the statements
+function Execution:retrying(link, plans, send, ...)
+  local cache, opening, statement = link.prepared, link.opening, link.statement
+  if not cache then return send(self, link, ...) end
+  local ok, res = pcall(send, self, link, ...)
+  if ok then return res end
+  if type(res) ~= "table" or link.broken or not cache:noticed(res) then error(res, 0) end
+  for _, plan in ipairs(plans) do plan.format = plan.declared end
+  if opening then
+    -- the transaction began with this very conversation
+    self:command(link, "ROLLBACK")
+    link.opening = opening
+  elseif link.pg:transaction_status() ~= "idle" then
+    error(res, 0)
+  end
+  link.statement = statement
+  return send(self, link, ...)
+end
+
+--- The result of a job's answer.
+function Execution:result_of(link, job, res)
+  local decoder
+  if res:status() == "tuples_ok" then
+    decoder = self:_decoder(link, job.plan, res, job.columns)
+  else
+    self:_executed(link, res)
+  end
+  return Result._buffered(res, decoder, job.columns)
+end
+
+--- Runs one job.
+-- @treturn Result
+function Execution:run_job(link, job)
+  link.statement = job
+  local started = self.echo and core.now()
+  local res = self:retrying(link, { job.plan }, self._send, job)
+  link.statement = nil
+  if started then self:log(job.sql, self:_describe(job.values, job.n), core.now() - started) end
+  return self:result_of(link, job, res)
+end
+
+--- Runs a compiled statement with values in $n order.
 -- @treturn Result
 function Execution:run(link, compiled, values)
-  local plan = self:_plan_of(link, compiled)
-  return self:_run(link, plan, plan.encoder, compiled.sql, values, #compiled.binds, compiled.columns)
+  return self:run_job(link, self:job(link, compiled, values))
 end
 
---- Runs raw SQL.
--- @tparam Link link
--- @tparam string sql with $1 … $n
--- @tparam ?table values
--- @tparam number n
+--- Runs raw SQL with $1 … $n and that many values.
 -- @treturn Result
 function Execution:run_text(link, sql, values, n)
-  if n == 0 then return self:_run(link, self:_plan_of_text(sql, ""), nil, sql, values, 0) end
-  local kinds, key = raw_kinds(values, n)
-  local plan = self:_plan_of_text(sql, key)
-  if not plan.encoder then
-    plan.encoder = self:_raw_encoder(link, kinds)
-  end
-  return self:_run(link, plan, plan.encoder, sql, values, n)
+  return self:run_job(link, self:text_job(link, sql, values, n))
 end
 
 --- Runs a script of several statements without parameters.
@@ -276,6 +406,10 @@ function Execution:run_script(link, sql)
   -- any of its statements may have been one that changes types
   self.typeinfo:forget()
   link.types_changed = true
+  if link.prepared then
+    self:_executed(link, res)
+    link.prepared:executed("ALTER")
+  end
   local decoder
   if res:status() == "tuples_ok" then
     decoder = self:_decoder(link, self:_new_plan(), res)

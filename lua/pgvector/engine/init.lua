@@ -8,6 +8,7 @@ local execute = require "pgvector.driver.execute"
 local Execution = require "pgvector.engine.execution"
 local Link = require "pgvector.driver.link"
 local Pool = require "pgvector.engine.pool"
+local PreparedStatements = require "pgvector.driver.prepare"
 local transactions = require "pgvector.engine.transaction"
 local TypeInfo = require "pgvector.driver.typeinfo"
 local url = require "pgvector.engine.url"
@@ -20,12 +21,13 @@ local defaults = {
   pool_size = 5, max_overflow = 10, pool_timeout = 30, pool_recycle = -1, pool_pre_ping = false,
   pool_use_lifo = false, pool_reset_on_return = "rollback", echo = false, hide_parameters = false,
   isolation_level = false, connect_args = false, wait = "auto", timezone = false,
+  prepared_statements = true,
 }
 
 local checks = {
   pool_size = "number", max_overflow = "number", pool_timeout = "number", pool_recycle = "number",
   pool_pre_ping = "boolean", pool_use_lifo = "boolean", hide_parameters = "boolean",
-  connect_args = "table", timezone = "string",
+  connect_args = "table", timezone = "string", prepared_statements = "boolean",
 }
 
 local function read_options(given)
@@ -84,6 +86,7 @@ function Engine._new(target, options)
       error(err, 0)
     end
     link.decorate = function(of, e) self._execution:decorate(of, e) end
+    if options.prepared_statements then link.prepared = PreparedStatements.new(link) end
     return link
   end
   local function ping(link) execute.simple(link, "SELECT 1"):clear() end
@@ -95,7 +98,9 @@ end
 -- Returns a link to the pool; the loss of one to the server ends its generation.
 function Engine:_give_back(link)
   if link.pg:status() == "bad" then self._pool:invalidate() end
-  link.statement, link.types_changed = nil, nil
+  link.statement, link.types_changed, link.opening = nil, nil, nil
+  -- what is open is about to be rolled back
+  if link.prepared then link.prepared:ended(false) end
   self._pool:checkin(link)
 end
 

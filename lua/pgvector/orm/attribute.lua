@@ -22,8 +22,6 @@ local null = core.null
 -- leading to `far` (the target's table, or an alias).
 local RelationshipAttribute = class("RelationshipAttribute")
 
-local function equal(left, right) return base.binary(left, operators.eq, right, types.Boolean) end
-
 local function all_of(conditions) return base.boolean(operators.and_, conditions, #conditions) end
 
 -- The column of a FROM element that shows a table's column.
@@ -49,10 +47,10 @@ local function conditions(self, middle)
   if relationship.condition then return { adapted(self) } end
   local near, far = {}, {}
   for i, pair in ipairs(relationship.pairs) do
-    near[i] = equal(shown(self.source, pair[1]), shown(middle or self.far, pair[2]))
+    near[i] = shown(self.source, pair[1]):eq(shown(middle or self.far, pair[2]))
   end
   for i, pair in ipairs(relationship.far_pairs or {}) do
-    far[i] = equal(shown(middle, pair[1]), shown(self.far, pair[2]))
+    far[i] = shown(middle, pair[1]):eq(shown(self.far, pair[2]))
   end
   return near, far
 end

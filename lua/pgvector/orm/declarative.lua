@@ -134,14 +134,18 @@ local base_options = { schema = true, naming_convention = true, metadata = true,
 
 --- Makes a base that models are defined on: `declarative_base{ schema=,
 -- naming_convention=, extensions=, metadata= }`; its tables are in `Base.metadata`.
+-- Constraints get names by the convention "default" unless another is given
+-- (false: the server names them), because what has no name cannot be migrated.
 -- @tparam[opt] table options
 -- @treturn DeclarativeBase
 function declarative.declarative_base(options)
   options = errors.check_options(options, base_options, "declarative_base")
   local metadata = options.metadata
   if metadata == nil then
+    local convention = options.naming_convention
+    if convention == nil then convention = "default" end
     metadata = schema.MetaData._new{
-      schema = options.schema, naming_convention = options.naming_convention, extensions = options.extensions,
+      schema = options.schema, naming_convention = convention, extensions = options.extensions,
     }
   elseif not class.is(metadata, schema.MetaData) then
     errors.raise("ArgumentError", "declarative_base: metadata: expected a MetaData, got %s",

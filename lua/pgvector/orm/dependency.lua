@@ -32,7 +32,9 @@ end
 
 --- `child`'s key columns are to be those of `parent`; nil: to be NULL, unless
 -- another parent claims it.
+-- @param child an instance
 -- @tparam table pairs_ sequence of `{ child column, parent column }`
+-- @param parent an instance, or nil
 function Dependencies:link(child, pairs_, parent)
   local state = instance.state(child)
   if state.session ~= self.session then return end
@@ -94,14 +96,14 @@ end
 --- Looks at every instance that may have changed, and at those that a cascade
 -- brings meanwhile.
 function Dependencies:collect()
-  local session, seen = self.session, {}
+  local session = self.session
+  local seen = { _collect = {}, _collect_deleted = {} }
   local function visit(set, method)
     local any = false
     for _, object in ipairs(set:list()) do
       local state = instance.state(object)
-      local once = method .. tostring(state)
-      if not seen[once] and (method == "_collect_deleted" or not session._deleted:has(object)) then
-        seen[once], any = true, true
+      if not seen[method][object] and (method == "_collect_deleted" or not session._deleted:has(object)) then
+        seen[method][object], any = true, true
         self.collected[#self.collected + 1] = object
         for _, property in ipairs(state.mapper.properties) do
           if property[method] then property[method](property, self, object, state) end
@@ -194,11 +196,7 @@ class.seal(Dependencies)
 
 ---- what each relationship asks for ------------------------------------------------------
 
-local function swapped(pairs_)
-  local list = {}
-  for i, pair in ipairs(pairs_) do list[i] = { pair[2], pair[1] } end
-  return list
-end
+local swapped = Relationship._swapped
 
 -- A loaded value as a sequence.
 local function as_list(value)
@@ -277,6 +275,19 @@ function Relationship:_collect_deleted(dependencies, object, state)
       dependencies:link(child, swapped(self.pairs), nil)
     end
   end
+end
+
+-- Would a flush have something to do for it?
+function Relationship:_is_changed(state)
+  if state.related[self.key] then return true end
+  local known = state.committed[self.key]
+  if not known then return false end
+  local current = as_list(state.values[self.key])
+  if #current ~= #known then return true end
+  for _, other in ipairs(current) do
+    if not collection.find(known, other) then return true end
+  end
+  return false
 end
 
 function Relationship:_settle(state)

@@ -84,6 +84,9 @@ local function read_missing(object, state, key)
 end
 
 --- Sets a column's value and marks the instance as changed.
+-- @param object the instance
+-- @tparam table state of it
+-- @tparam string key
 -- @param value pg.null for NULL
 function instance.set_column(object, state, key, value)
   local old = state.values[key]
@@ -186,6 +189,8 @@ function instance.new(mapper, given)
 end
 
 --- Forgets what is loaded: the next read asks the database.
+-- @param object the instance
+-- @tparam table state of it
 -- @tparam[opt] table keys sequence of attribute keys; default all
 function instance.expire(object, state, keys)
   if keys then
@@ -215,6 +220,15 @@ function instance.changes(state)
     end
   end
   return changes
+end
+
+--- Would a flush write something for this instance?
+function instance.is_changed(state)
+  if #instance.changes(state) > 0 then return true end
+  for _, property in ipairs(state.mapper.properties) do
+    if property._is_changed and property:_is_changed(state) then return true end
+  end
+  return false
 end
 
 --- Takes the present values as those of the database, after a flush. Tables

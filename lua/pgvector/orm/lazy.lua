@@ -6,17 +6,13 @@ local compat = require "pgvector.compat"
 local constraints = require "pgvector.sql.constraints"
 local core = require "pgvector.core"
 local joined = require "pgvector.orm.joined"
-local operators = require "pgvector.sql.operators"
 local options = require "pgvector.orm.options"
 local select_ = require "pgvector.sql.select"
 local traverse = require "pgvector.sql.traverse"
-local types = require "pgvector.types"
 
 local lazy = {}
 
 local null = core.null
-
-local function equal(left, right) return base.binary(left, operators.eq, right, types.Boolean) end
 
 -- The values of the local columns, or nil if one of them is NULL: then
 -- nothing can be related.
@@ -57,11 +53,9 @@ function lazy.peek(relationship, state)
   return key and state.session._identity:get(relationship.target, relationship.target:_identity(key))
 end
 
---- The condition between the two sides, with the local columns replaced.
--- @tparam Relationship relationship
--- @tparam function near `function(column, i)` gives what stands for a local column
--- @treturn table sequence of conditions
-function lazy.conditions(relationship, near)
+-- The condition between the two sides, with values in place of local columns.
+local function conditions_for(relationship, values)
+  local function near(column, i) return base.bind(values[i], column.type) end
   local conditions = {}
   if relationship.condition then
     local position = {}
@@ -71,9 +65,9 @@ function lazy.conditions(relationship, near)
     end)
     return conditions
   end
-  for i, pair in ipairs(relationship.pairs) do conditions[i] = equal(pair[2], near(pair[1], i)) end
+  for i, pair in ipairs(relationship.pairs) do conditions[i] = pair[2]:eq(near(pair[1], i)) end
   for _, pair in ipairs(relationship.far_pairs or {}) do
-    conditions[#conditions + 1] = equal(pair[1], pair[2])
+    conditions[#conditions + 1] = pair[1]:eq(pair[2])
   end
   return conditions
 end
@@ -90,8 +84,7 @@ function lazy.load(relationship, object, state)
   local node = options.below(state.node, relationship)
   local key = not node and key_of_target(relationship, values)
   if key then return { session:get(target.model, key) } end
-  local conditions = lazy.conditions(relationship,
-    function(column, i) return base.bind(values[i], column.type) end)
+  local conditions = conditions_for(relationship, values)
   local stmt = select_.select(joined.entity_over(target, target.table, node)):where(compat.unpack(conditions))
   local ordering = relationship:_ordering()
   if #ordering > 0 then stmt = stmt:order_by(compat.unpack(ordering)) end

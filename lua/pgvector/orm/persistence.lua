@@ -15,7 +15,6 @@ local errors = require "pgvector.errors"
 local instance = require "pgvector.orm.instance"
 local insert = require "pgvector.sql.insert".insert
 local operators = require "pgvector.sql.operators"
-local types = require "pgvector.types"
 local update = require "pgvector.sql.update"
 
 local persistence = {}
@@ -35,7 +34,7 @@ local function key_name(i) return "\1key" .. i end
 function persistence.columns_condition(columns)
   local conditions = {}
   for i, column in ipairs(columns) do
-    conditions[i] = base.binary(column, operators.eq, parameter(column.key, column.type), types.Boolean)
+    conditions[i] = column:eq(parameter(column.key, column.type))
   end
   return base.boolean(operators.and_, conditions, #conditions)
 end
@@ -44,7 +43,7 @@ end
 function persistence.identity_condition(mapper)
   local conditions = {}
   for i, column in ipairs(mapper.primary_key) do
-    conditions[i] = base.binary(column, operators.eq, parameter(key_name(i), column.type), types.Boolean)
+    conditions[i] = column:eq(parameter(key_name(i), column.type))
   end
   return base.boolean(operators.and_, conditions, #conditions)
 end

@@ -4,6 +4,7 @@
 
 local class = require "pgvector.class"
 local compat = require "pgvector.compat"
+local errors = require "pgvector.errors"
 local functions = require "pgvector.sql.functions"
 local select_ = require "pgvector.sql.select"
 local update = require "pgvector.sql.update"
@@ -60,7 +61,19 @@ function Query:count()
   return self._session:scalar(select_.select(functions.func.count()):select_from(self._stmt:subquery()))
 end
 
+-- What an UPDATE or DELETE cannot carry, and must not leave out.
+local selecting = {
+  { "_limit", "limit" }, { "_offset", "offset" }, { "_joins", "join" }, { "_from", "select_from" },
+  { "_group_by", "group_by" }, { "_having", "having" }, { "_distinct", "distinct" }, { "_order_by", "order_by" },
+  { "_for_update", "with_for_update" },
+}
+
 local function conditional(self, stmt)
+  for _, clause in ipairs(selecting) do
+    if self._stmt[clause[1]] then
+      errors.raise("InvalidRequestError", "query: update and delete do not go with %s", clause[2])
+    end
+  end
   local conditions = self._stmt._where
   if conditions then return stmt:where(compat.unpack(conditions)) end
   return stmt:all_rows()
@@ -80,9 +93,10 @@ function Query:delete()
 end
 class.seal(Query)
 
--- `for item in query do`
-function Query:__call()
-  self._result = self._result or result_of(self)
+-- `for item in query do`: a loop begins with the control value nil, and then
+-- the query runs anew.
+function Query:__call(_, control)
+  if control == nil then self._result = result_of(self) end
   return self._result()
 end
 

@@ -62,7 +62,7 @@ end
 
 --- Defines a relationship: `relationship("owners", { back_populates = "items" })`.
 -- @param target a table's name, a model, or a function that returns a model
--- @tparam[opt] table options see docs/orm.md
+-- @tparam[opt] table options see docs/relationships.md
 function Relationship._new(target, options)
   options = errors.check_options(options, known, "relationship")
   if target == nil then errors.raise("ArgumentError", "relationship: the target is nil") end
@@ -175,11 +175,14 @@ local function keys_between(from, to, wanted)
   return found
 end
 
+-- The pairs from the other side.
 local function swapped(pairs_)
   local list = {}
   for i, pair in ipairs(pairs_) do list[i] = { pair[2], pair[1] } end
   return list
 end
+
+Relationship._swapped = swapped
 
 local function single_key(self, found, from, to)
   if #found == 1 then return found[1] end
@@ -307,6 +310,7 @@ function Relationship:_configure()
   local secondary = find_secondary(self)
   local wanted = column_set(self, "foreign_keys")
   if secondary then
+    if self.primaryjoin then fail(self, "primaryjoin does not go with secondary: its foreign keys tell the join") end
     through_secondary(self, secondary, wanted)
   else
     local remote_side = column_set(self, "remote_side")

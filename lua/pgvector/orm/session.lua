@@ -257,7 +257,7 @@ end
 
 --- Has a stored object changes that a flush would write?
 function Session:is_modified(object)
-  return #instance.changes(require_here(self, object, "is_modified")) > 0
+  return instance.is_changed(require_here(self, object, "is_modified"))
 end
 
 -- Instances call these.
@@ -551,7 +551,7 @@ local live = {
   dirty = function(self)
     local list = {}
     for _, object in ipairs(self._watched:list()) do
-      if not self._deleted:has(object) and #instance.changes(instance.state(object)) > 0 then
+      if not self._deleted:has(object) and instance.is_changed(instance.state(object)) then
         list[#list + 1] = object
       end
     end

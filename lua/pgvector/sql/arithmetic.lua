@@ -209,7 +209,7 @@ end
 -- @tparam string name
 function ColumnElement:label(name)
   if name ~= nil then identifiers.quote(name) end
-  local element = self.__visit_name == "label" and self.element or self
+  local element = self.__visit_name == "label" and self.element or base.typed_constant(self)
   return node{ __visit_name = "label", name = name, element = element, type = element.type, prec = element.prec }
 end
 

@@ -50,6 +50,17 @@ function base.bind(value, type_)
   return setmetatable({ __visit_name = "bind", value = value, type = type_ }, ColumnElement)
 end
 
+--- A number in a select list has nothing beside it to take a type from: it gets
+-- its own. Other nodes stay as they are.
+-- @tparam table node
+-- @treturn table node
+function base.typed_constant(node)
+  if node.__visit_name == "bind" and node.type == types.NULLTYPE and type(node.value) == "number" then
+    return base.with(node, { type = types.of_constant(node.value) })
+  end
+  return node
+end
+
 --- A binary operator.
 -- @tparam table left node
 -- @tparam table op of pgvector.sql.operators

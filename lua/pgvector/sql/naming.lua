@@ -65,7 +65,7 @@ end
 --   `function(constraint, table) → string`
 -- @treturn table
 function naming.convention(option)
-  if option == nil then return bare_convention end
+  if option == nil or option == false then return bare_convention end
   if option == "default" then return default_convention end
   if type(option) ~= "table" then
     errors.raise("ArgumentError", "naming_convention: expected \"default\" or a table of templates, got %s",

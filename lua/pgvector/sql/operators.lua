@@ -48,7 +48,6 @@ pair("is_distinct_from", "IS DISTINCT FROM", "is_not_distinct_from", "IS NOT DIS
 
 pair("like", "LIKE", "not_like", "NOT LIKE", P.LIKE)
 pair("ilike", "ILIKE", "not_ilike", "NOT ILIKE", P.LIKE)
-pair("similar_to", "SIMILAR TO", "not_similar_to", "NOT SIMILAR TO", P.LIKE)
 pair("in_", "IN", "not_in", "NOT IN", P.LIKE)
 pair("regexp_match", "~", "not_regexp_match", "!~", P.OTHER)
 pair("iregexp_match", "~*", "not_iregexp_match", "!~*", P.OTHER)
@@ -60,7 +59,6 @@ define("mul", "*", P.MULTIPLY)
 define("div", "/", P.MULTIPLY)
 define("mod", "%", P.MULTIPLY)
 define("pow", "^", P.POWER)
-define("at_time_zone", "AT TIME ZONE", P.AT)
 
 -- What an operator gives, where its text alone tells it.
 local COMPARES = "boolean"

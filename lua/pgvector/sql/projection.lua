@@ -4,7 +4,6 @@
 
 local errors = require "pgvector.errors"
 local coerce = require "pgvector.sql.coerce"
-local types = require "pgvector.types"
 local identifiers = require "pgvector.sql.compiler.identifiers"
 local base = require "pgvector.sql.base"
 
@@ -84,14 +83,6 @@ local function numbered(stem_, taken)
   return identifiers.truncate(stem_ .. "_" .. number)
 end
 
--- A constant in a select list has nothing beside it to take a type from.
-local function typed_constant(expr)
-  if expr.__visit_name == "bind" and expr.type == types.NULLTYPE and type(expr.value) == "number" then
-    return base.with(expr, { type = types.of_constant(expr.value) })
-  end
-  return expr
-end
-
 --- The columns of entities, with names.
 -- @tparam table entities of `entities`
 -- @tparam boolean unique a name that occurs again gets a number, as SQL wants
@@ -110,7 +101,7 @@ function projection.columns(entities, unique)
   local used = {}
   for _, entity in ipairs(entities) do
     for _, source in ipairs(entity.columns) do
-      local expr = typed_constant(source)
+      local expr = base.typed_constant(source)
       local name, bare = own_name(expr)
       local key = expr.__visit_name == "column" and expr.key or name
       local alias

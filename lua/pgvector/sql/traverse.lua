@@ -10,10 +10,10 @@ local traverse = {}
 local parts = {
   binary = { "left", "right", "escape" },
   ["not"] = { "element" }, negative = { "element" }, label = { "element" }, cast = { "element" },
-  transparent = { "element" }, collate = { "element" }, ordering = { "element" }, grouping = { "element" },
+  transparent = { "element" }, collate = { "element" }, ordering = { "element" },
   any = { "element" }, all = { "element" }, extract = { "element" },
   between = { "operand", "low", "high" }, in_array = { "operand", "array" }, unnest_rows = { "items" },
-  tuple = { "items" }, row = { "items" }, array = { "items" }, subscript = { "element", "from", "to" },
+  tuple = { "items" }, array = { "items" }, subscript = { "element", "from", "to" },
   ["function"] = { "args", "ordering" }, filter = { "element", "conditions" },
   within_group = { "element", "ordering" }, over = { "element", "partition_by", "order_by" },
 }

@@ -29,12 +29,10 @@ local function check(name)
   end
 end
 
---- Does a name need double quotes? Anything but lower-case letters, digits,
--- `_` and `$`, a digit or `$` in front, and every reserved word does.
--- @tparam string name
--- @treturn boolean
-function identifiers.needs_quotes(name)
-  return keywords[name] == true or not name:find("^[a-z_][a-z0-9_$]*$")
+-- Anything but lower-case letters, digits, `_` and `$`, a digit or `$` in
+-- front, and every reserved word needs quotes.
+local function needs_quotes(name)
+  return keywords[name] or not name:find("^[a-z_][a-z0-9_$]*$")
 end
 
 --- A name as it is written in SQL.
@@ -44,7 +42,7 @@ function identifiers.quote(name)
   local text = memo[name]
   if text then return text end
   check(name)
-  text = identifiers.needs_quotes(name) and '"' .. name:gsub('"', '""') .. '"' or name
+  text = needs_quotes(name) and '"' .. name:gsub('"', '""') .. '"' or name
   if memo_size >= MEMO_LIMIT then memo, memo_size = {}, 0 end
   memo[name], memo_size = text, memo_size + 1
   return text

@@ -196,20 +196,8 @@ end
 
 function visit.transparent(c, node) c:visit(node.element) end
 
-function visit.grouping(c, node)
-  c:write("(")
-  c:visit(node.element)
-  c:write(")")
-end
-
 function visit.tuple(c, node)
   c:write("(")
-  c:list(node.items, ", ")
-  c:write(")")
-end
-
-function visit.row(c, node)
-  c:write("ROW(")
   c:list(node.items, ", ")
   c:write(")")
 end

@@ -45,7 +45,7 @@ function visit.tablesample(c, from)
   end
 end
 
-local joins = { inner = " JOIN ", left = " LEFT OUTER JOIN ", full = " FULL OUTER JOIN ", cross = " CROSS JOIN " }
+local joins = { inner = " JOIN ", left = " LEFT OUTER JOIN ", full = " FULL OUTER JOIN " }
 
 function visit.join(c, from)
   c:visit(from.left)
@@ -57,10 +57,8 @@ function visit.join(c, from)
   else
     c:visit(from.right)
   end
-  if from.condition then
-    c:write(" ON ")
-    c:visit(from.condition)
-  end
+  c:write(" ON ")
+  c:visit(from.condition)
 end
 
 function visit.cte(c, from)

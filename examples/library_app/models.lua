@@ -1,0 +1,28 @@
+--- The models: authors, and their books with an embedding.
+
+local pg = require "pgvector"
+local orm = pg.orm
+
+local Base = orm.declarative_base()
+
+local Author = Base:model("example_authors", {
+  id    = pg.Column{ pg.Integer, primary_key = true },
+  name  = pg.Column{ pg.Text, nullable = false, unique = true },
+  books = orm.relationship("example_books", {
+    back_populates = "author", order_by = "title", cascade = "all, delete-orphan",
+  }),
+})
+
+local Book = Base:model("example_books", {
+  id        = pg.Column{ pg.Integer, primary_key = true },
+  author_id = pg.Column{ pg.ForeignKey "example_authors.id", nullable = false },
+  title     = pg.Column{ pg.Text, nullable = false },
+  -- An embedding model would make these numbers from the text. Here they say
+  -- how much of the book is about the sea, about war, and about love.
+  embedding = pg.Column{ pg.VECTOR(3), nullable = false },
+  author    = orm.relationship("example_authors", { back_populates = "books" }),
+
+  pg.HNSW("embedding", { metric = "cosine" }),
+})
+
+return { Base = Base, Author = Author, Book = Book }
