@@ -327,7 +327,7 @@ function BitConstructor.from_bytes(bytes) end
 ---@field isolation_level? pgvector.IsolationLevel
 ---@field timezone? string the session's TimeZone ("UTC")
 ---@field connect_args? table<string, string|number|boolean> further libpq keywords
----@field wait? "auto"|"blocking"|fun(conn: any, events: string, deadline?: number): string?
+---@field wait? "auto"|"blocking"|"openresty"|fun(conn: any, events: string, deadline?: number): string?
 
 ---@alias pgvector.IsolationLevel "READ UNCOMMITTED"|"READ COMMITTED"|"REPEATABLE READ"|"SERIALIZABLE"|"AUTOCOMMIT"
 
