@@ -313,6 +313,14 @@ function BitConstructor.from_bytes(bytes) end
 --------------------------------------------------------------------------------
 -- Engine, connection, result
 
+---@alias pgvector.WaitFunction fun(conn: any, events: string, deadline?: number): string?
+
+---A way to wait for the server, see docs/event_loops.md
+---@class pgvector.Waiter
+---@field wait pgvector.WaitFunction
+---@field release? fun(conn: any)
+---@field turn? fun(): { wait: fun(deadline: number), wake: fun(): boolean }?
+
 ---@class pgvector.EngineOptions
 ---@field pool_size? integer idle connections that are kept (5)
 ---@field max_overflow? integer connections beyond that while in use (10)
@@ -327,7 +335,8 @@ function BitConstructor.from_bytes(bytes) end
 ---@field isolation_level? pgvector.IsolationLevel
 ---@field timezone? string the session's TimeZone ("UTC")
 ---@field connect_args? table<string, string|number|boolean> further libpq keywords
----@field wait? "auto"|"blocking"|"openresty"|fun(conn: any, events: string, deadline?: number): string?
+---@field wait? "auto"|"blocking"|"cqueues"|"luv"|"openresty"|pgvector.Waiter|pgvector.WaitFunction
+---@field warn? fun(message: string) told of connections that were never closed; default: stderr
 
 ---@alias pgvector.IsolationLevel "READ UNCOMMITTED"|"READ COMMITTED"|"REPEATABLE READ"|"SERIALIZABLE"|"AUTOCOMMIT"
 

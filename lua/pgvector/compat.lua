@@ -25,4 +25,20 @@ function compat.is_integral(x)
   return type(x) == "number" and x == math.floor(x) and x - x == 0
 end
 
+--- May a coroutine yield inside pcall? Not in Lua 5.1.
+compat.can_yield_in_pcall = coroutine.wrap(function() return pcall(coroutine.yield, true) end)()
+
+--- Makes an object that calls a function when it is collected. The collector
+-- may run anywhere: the function should do no more than make a note.
+-- @tparam function finalize must not hold the object
+-- @treturn userdata|table the guard
+function compat.guard(finalize)
+  local function gc() finalize() end
+  local newproxy = rawget(_G, "newproxy") -- 5.1 finalizes userdata only
+  if not newproxy then return setmetatable({}, { __gc = gc }) end
+  local guard = newproxy(true)
+  getmetatable(guard).__gc = gc
+  return guard
+end
+
 return compat

@@ -258,13 +258,15 @@ describe("the beginning of a transaction", function()
   -- socket that takes everything at once.
   local function round_trips(conn, fn)
     local link, count = conn._link, 0
-    local wait = link.waiter
-    link.waiter = function(pg_conn, events, deadline)
-      if events == "r" then count = count + 1 end
-      return wait(pg_conn, events, deadline)
-    end
+    local waiter = link.waiter
+    link.waiter = setmetatable({
+      wait = function(pg_conn, events, deadline)
+        if events == "r" then count = count + 1 end
+        return waiter.wait(pg_conn, events, deadline)
+      end,
+    }, { __index = waiter })
     fn()
-    link.waiter = wait
+    link.waiter = waiter
     return count
   end
 

@@ -13,6 +13,7 @@ local content = {
   ["/nap"] = [[
 engine:connect(function(conn) conn:exec_sql "SELECT pg_sleep(0.5)" end)
 ngx.say "slept"]],
+  ["/doze"] = [[engine:connect(function(conn) conn:exec_sql "SELECT pg_sleep(2)" end)]],
   ["/long"] = [[engine:connect(function(conn) conn:exec_sql "SELECT pg_sleep(60) AS long_query" end)]],
   ["/connect"] = [[
 local conn = pg.create_engine(os.getenv "PGVECTOR_URL"):connect()
@@ -63,7 +64,7 @@ describe("a worker of nginx #programs", function()
   for _, signal in ipairs{ "stop", "quit" } do
     it("survives " .. signal .. " with queries in flight", function()
       start()
-      for _ = 1, 8 do server.start_request(signal == "stop" and "/long" or "/nap") end
+      for _ = 1, 8 do server.start_request(signal == "stop" and "/long" or "/doze") end
       for _ = 1, 8 do server.start_request "/connect" end
       assert.is_true(comes_to(8, "state = 'active'"))
       server.signal(signal)

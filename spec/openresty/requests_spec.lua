@@ -93,7 +93,7 @@ local ok, err = pcall(nowhere.connect, nowhere)
 ngx.say(err.class, " ", tostring(err.is_disconnect), " ", tostring(nowhere:pool_status().checked_out))]]
 
 content["/full"] = [[
-local small = pg.create_engine(os.getenv "PGVECTOR_URL", { pool_size = 1, max_overflow = 0 })
+local small = pg.create_engine(os.getenv "PGVECTOR_URL", { pool_size = 1, max_overflow = 0, pool_timeout = 0.1 })
 local conn = small:connect()
 local ok, err = pcall(small.connect, small)
 ngx.say(err.class)

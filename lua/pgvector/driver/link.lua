@@ -22,18 +22,16 @@ local utc = { UTC = true, ["Etc/UTC"] = true, GMT = true, ["Etc/GMT"] = true, Zu
 
 --- Opens a connection.
 -- @tparam table keywords libpq's connection keywords → strings
--- @tparam function waiter see pgvector.wait
+-- @tparam table waiter see pgvector.wait
 -- @tparam ?number timeout seconds for all of it; nil leaves it to libpq's connect_timeout
--- @tparam ?table hooks the waiter's, see pgvector.wait
--- @tparam ?function on_abandoned called with the link if its user dies
 -- @treturn Link
 -- @raise OperationalError in libpq's words, without the password
-function Link.connect(keywords, waiter, timeout, hooks, on_abandoned)
+function Link.connect(keywords, waiter, timeout)
   local self = setmetatable({
     pg = false,        -- until it is connected
     waiter = waiter,
-    hooks = hooks or {},
-    on_abandoned = on_abandoned or false, -- while it is out of its pool
+    pid = core.pid(),  -- the process that it belongs to
+    on_abandoned = false, -- function(link), set by the pool while the link is out
     waiting = false,   -- in the middle of a wait: another coroutine must keep out
     mode = false,      -- what occupies the link between calls: "copy", "pipeline"
     broken = false,
@@ -61,7 +59,7 @@ end
 
 function Link:_open(keywords, deadline)
   local pg, report = false, nil
-  if self.hooks.connect then pg, report = self.hooks.connect(keywords, deadline, self) end
+  if self.waiter.connect then pg, report = self.waiter.connect(keywords, deadline, self) end
   local by_steps = pg == false
   if by_steps then pg, report = core.connect_start(keywords) end
   if not pg then raise_report(report) end
@@ -76,7 +74,7 @@ function Link:_finish_connecting(deadline)
   -- libpq's rule: behave as if the first poll had answered "write"
   local events = "w"
   repeat
-    if not self.waiter(pg, events, deadline, self) then
+    if not self.waiter.wait(pg, events, deadline, self) then
       errors.raise("TimeoutError", "connection timed out")
     end
     step, report = pg:connect_poll()
@@ -112,7 +110,7 @@ function Link:_wait(events, deadline)
   self.waiting = true
   -- an error or a death in here leaves `waiting` set, which is the truth:
   -- nobody can know any more what the server is about to send
-  local ready = self.waiter(self.pg, events, deadline, self)
+  local ready = self.waiter.wait(self.pg, events, deadline, self)
   if not ready then
     self.broken = true
     self:_raise(errors.new("TimeoutError", "the server did not answer in time"))
@@ -135,7 +133,7 @@ function Link:_check_free()
   elseif self.mode then
     errors.raise("InterfaceError", "this connection is busy with %s", self.mode)
   end
-  if self.hooks.check then self.hooks.check() end
+  if self.waiter.check then self.waiter.check() end
 end
 
 --- The same, for a command that goes alone: what opens the transaction is then
@@ -205,23 +203,30 @@ function Link:_reusable()
   return not (self.broken or self.waiting or self.mode) and self.pg:status() == "ok"
 end
 
---- Gives up what the link's present user needed to wait for it.
-function Link:release()
-  if self.hooks.release then self.hooks.release(self) end
+--- Closes a connection, after its loop has forgotten the descriptor.
+-- @param pg a core connection
+-- @tparam table waiter the one that it was used with
+function Link._finish(pg, waiter)
+  waiter.release(pg)
+  pg:finish()
 end
 
 --- Closes the connection. Idempotent.
 function Link:close()
   self.broken = true
-  self:release()
-  if self.pg then self.pg:finish() end
+  if not self.pg then return end
+  if self.pid == core.pid() then
+    Link._finish(self.pg, self.waiter)
+  else
+    self.pg:finish() -- a forked child leaves its parent's loop alone, too
+  end
 end
 
 --- Ends the link of a user who died, and what the server does for it.
 function Link:abandon()
   self.broken = true
   if self.pg then self.pg:abandon() end
-  if self.on_abandoned then self.on_abandoned(self) else self:close() end
+  if self.on_abandoned then self.on_abandoned(self) end
 end
 
 return Link

@@ -160,6 +160,7 @@ end
 function Connection:_end(verb)
   local link = self:_live_link()
   if not self._begun then return end
+  link:_check_free()
   local in_error = link.pg:transaction_status() == "inerror"
   self._begun = false
   if link.opening then -- nothing was done in it

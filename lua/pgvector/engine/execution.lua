@@ -260,6 +260,7 @@ end
 --- Runs a command of our own, without parameters or rows.
 function Execution:command(link, sql)
   local outer, started = link.statement, core.now()
+  link:_check_free()
   link.statement = { sql = sql, n = 0 }
   local res = execute.simple(link, sql)
   self:_executed(link, res)
@@ -378,6 +379,7 @@ end
 --- Runs one job.
 -- @treturn Result
 function Execution:run_job(link, job)
+  link:_check_free()
   link.statement = job
   local started = self.echo and core.now()
   local res = self:retrying(link, { job.plan }, self._send, job)
@@ -400,6 +402,7 @@ end
 
 --- Runs a script of several statements without parameters.
 function Execution:run_script(link, sql)
+  link:_check_free()
   link.statement = { sql = sql, n = 0 }
   local res = execute.simple(link, sql)
   link.statement = nil

@@ -22,12 +22,13 @@ local defaults = {
   pool_use_lifo = false, pool_reset_on_return = "rollback", echo = false, hide_parameters = false,
   isolation_level = false, connect_args = false, wait = "auto", timezone = false,
   prepared_statements = true,
+  warn = false,
 }
 
 local checks = {
   pool_size = "number", max_overflow = "number", pool_timeout = "number", pool_recycle = "number",
   pool_pre_ping = "boolean", pool_use_lifo = "boolean", hide_parameters = "boolean",
-  connect_args = "table", timezone = "string", prepared_statements = "boolean",
+  connect_args = "table", timezone = "string", prepared_statements = "boolean", warn = "function",
 }
 
 local function read_options(given)
@@ -71,15 +72,15 @@ end
 function Engine._new(target, options)
   options = read_options(options)
   local keywords = url.keywords(target, options.connect_args or nil)
-  local waiter, hooks = wait.resolve(options.wait)
+  local waiter = wait.resolve(options.wait)
   local self = setmetatable({
     _options = options,
     _keywords = keywords,
     _execution = Execution.new(TypeInfo.new(), options.hide_parameters, echo_function(options.echo)),
   }, Engine)
-  local timeout = hooks and hooks.connect and tonumber(keywords.connect_timeout)
-  local function open(on_abandoned)
-    local link = Link.connect(keywords, waiter, timeout, hooks, on_abandoned)
+  local timeout = waiter.connect and tonumber(keywords.connect_timeout)
+  local function open()
+    local link = Link.connect(keywords, waiter, timeout)
     local ok, err = pcall(link._pin_settings, link, options.timezone or nil, execute.simple)
     if not ok then
       link:close()
@@ -89,9 +90,12 @@ function Engine._new(target, options)
     if options.prepared_statements then link.prepared = PreparedStatements.new(link) end
     return link
   end
-  local function ping(link) execute.simple(link, "SELECT 1"):clear() end
-  local function rollback(link) execute.simple(link, "ROLLBACK"):clear() end
-  self._pool = Pool.new(open, options, ping, rollback, hooks and hooks.reclaim)
+  self._pool = Pool.new(options, waiter, {
+    open = open,
+    ping = function(link) execute.simple(link, "SELECT 1"):clear() end,
+    rollback = function(link) execute.simple(link, "ROLLBACK"):clear() end,
+    warn = options.warn or function(message) io.stderr:write("pgvector: ", message, "\n") end,
+  })
   return self
 end
 

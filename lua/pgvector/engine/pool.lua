@@ -1,43 +1,52 @@
 --- The connection pool, with the options of SQLAlchemy's QueuePool.
 --
+-- Who wants a link needs a place, one of pool_size + max_overflow. Where there
+-- is none left a coroutine queues up, and who leaves a place hands it to the
+-- first in the queue: to exactly one, who has it from that moment on. But a
+-- coroutine may be dropped at any point: in the queue, when it has just been
+-- served, while it connects, in the middle of a query. So whoever asks for a
+-- link holds a guard, whose collection tells the pool that nobody is there.
+--
 -- A pool belongs to one process: after a fork the child starts with an empty
 -- one and leaves the parent's connections alone.
 -- @module pgvector.engine.pool
 
 local class = require "pgvector.class"
+local compat = require "pgvector.compat"
 local core = require "pgvector.core"
 local errors = require "pgvector.errors"
+local Link = require "pgvector.driver.link"
 
 local Pool = class("Pool")
 
+-- Seconds between two full collections on behalf of an exhausted pool.
+local COLLECT_EVERY = 1
+
 --- Makes a pool.
--- @tparam function open opens a Link
 -- @tparam table options pool_size, max_overflow, pool_timeout, pool_recycle,
 --   pool_pre_ping, pool_use_lifo, pool_reset_on_return; all present
--- @tparam function ping runs a trivial statement on a link, raises if it is dead
--- @tparam function rollback ends a transaction that a user left open
--- @tparam ?function reclaim abandons links whose users are gone
+-- @tparam table waiter see pgvector.wait
+-- @tparam table calls `open()` opens a Link; `ping(link)` runs a trivial
+--   statement on one, raises if it is dead; `rollback(link)` ends a transaction
+--   that a user left open; `warn(message)`
 -- @treturn Pool
-function Pool.new(open, options, ping, rollback, reclaim)
-  local self
-  self = setmetatable({
-    open = open, ping = ping, rollback = rollback, options = options, reclaim = reclaim or false,
-    -- a link has this while it is out
-    on_abandoned = function(link) self:checkin(link) end,
-    idle = {},        -- links, the longest unused first
-    checked_out = 0,
-    generation = 0,   -- links of an older one are not reused
-    pid = core.pid(),
-  }, Pool)
+function Pool.new(options, waiter, calls)
+  local self = setmetatable({ options = options, waiter = waiter, calls = calls }, Pool)
+  -- a link has this while it is out, for a waiter that finds its user dead
+  self.on_abandoned = function(link) self:checkin(link) end
+  self.generation = 0           -- links of an older one are not reused
+  self.collected = -math.huge   -- when the last full collection was
+  self:_empty()
   return self
 end
 
-function Pool:_after_fork()
-  if core.pid() ~= self.pid then
-    -- closing them here only forgets them: the core leaves a parent's socket be
-    for _, link in ipairs(self.idle) do link:close() end
-    self.idle, self.checked_out, self.pid = {}, 0, core.pid()
-  end
+function Pool:_empty()
+  self.idle = {}         -- links, the longest unused first
+  self.checked_out = 0   -- places that are taken
+  self.holders = {}      -- the set of those who have one
+  self.queue = {}        -- holders to be, the longest waiting first
+  self.lost = {}         -- holders whose guard was collected
+  self.pid = core.pid()
 end
 
 function Pool:_stale(link)
@@ -45,68 +54,200 @@ function Pool:_stale(link)
   return link.generation ~= self.generation or (recycle >= 0 and core.now() - link.opened > recycle)
 end
 
-function Pool:_full()
+function Pool:_fit(link) return link:_reusable() and not self:_stale(link) end
+
+---- places -----------------------------------------------------------------------
+
+-- A holder is what the pool knows of somebody who has, or waits for, a place:
+-- the core connection in use, or a link that was handed over and not yet taken.
+-- It must not lead to the guard. The link in use does, so that it counts as
+-- used as long as anything still refers to it.
+function Pool:_new_holder()
+  local holder, lost = { pg = nil, link = nil, turn = nil, done = false }, self.lost
+  return holder, compat.guard(function()
+    if not holder.done then lost[#lost + 1] = holder end
+  end)
+end
+
+function Pool:_occupy(holder)
+  self.checked_out = self.checked_out + 1
+  self.holders[holder] = true
+end
+
+-- Takes a place from its holder and gives it, and the link if there is one, to
+-- the next in the queue.
+function Pool:_pass_on(holder, link)
+  holder.done, holder.pg, holder.link = true, nil, nil
+  self.holders[holder] = nil
+  while #self.queue > 0 do
+    local next_holder = table.remove(self.queue, 1)
+    if next_holder.turn.wake() then
+      next_holder.link = link
+      self.holders[next_holder] = true
+      return
+    end
+    next_holder.done = true
+  end
+  self.checked_out = self.checked_out - 1
+  if not link then return end
+  local size = self.options.pool_size
+  if size == 0 or #self.idle < size then
+    self.idle[#self.idle + 1] = link
+  else
+    link:close()
+  end
+end
+
+function Pool:_leave_queue(holder)
+  holder.done = true
+  for i, other in ipairs(self.queue) do
+    if other == holder then
+      table.remove(self.queue, i)
+      return
+    end
+  end
+end
+
+-- Ends what the holders left behind that are no more.
+function Pool:_recover()
+  while #self.lost > 0 do
+    local holder = table.remove(self.lost)
+    if not self.holders[holder] then
+      self:_leave_queue(holder)
+      if holder.turn then holder.turn.wake() end -- so that the loop forgets it, too
+    else
+      local pg, link = holder.pg, holder.link
+      if pg then Link._finish(pg, self.waiter) end
+      self:_pass_on(holder, link)
+      if pg then
+        self.calls.warn("a connection was not given back to the pool: it was collected without close()")
+      end
+    end
+  end
+end
+
+-- Every operation begins with this.
+function Pool:_look_around()
+  if core.pid() ~= self.pid then
+    -- closing them here only forgets them: the core leaves a parent's socket be
+    for _, link in ipairs(self.idle) do link:close() end
+    self:_empty()
+  end
+  self:_recover()
+end
+
+function Pool:_is_full()
   local options = self.options
   return options.max_overflow >= 0 and options.pool_size > 0
     and self.checked_out >= options.pool_size + options.max_overflow
 end
 
---- Takes a link out.
--- @treturn Link
--- @raise TimeoutError when all are out, OperationalError when connecting fails
-function Pool:checkout()
-  self:_after_fork()
+-- Collects garbage before a place is refused: it may be forgotten somewhere.
+function Pool:_search()
+  local now = core.now()
+  if now - self.collected >= COLLECT_EVERY then
+    self.collected = now
+    collectgarbage()
+    self:_look_around()
+  end
+end
+
+-- Waits until a place is handed to the holder.
+function Pool:_queue_up(holder, turn)
+  local timeout = self.options.pool_timeout
+  holder.turn = turn
+  self.queue[#self.queue + 1] = holder
+  turn.wait(core.now() + timeout)
+  if not self.holders[holder] then self:_search() end
+  if not self.holders[holder] then
+    self:_leave_queue(holder)
+    errors.raise("TimeoutError", "pool limit of size %d overflow %d reached, connection timed out, timeout %.2f",
+      self.options.pool_size, self.options.max_overflow, timeout)
+  end
+end
+
+function Pool:_take_place(holder)
+  if self.waiter.reclaim and self:_is_full() then self.waiter.reclaim() end
+  if self:_is_full() then
+    local turn = self.waiter.turn()
+    if turn then return self:_queue_up(holder, turn) end
+    self:_search()
+    if self:_is_full() then
+      -- nobody else can run and give one back while this process waits
+      errors.raise("TimeoutError", "pool limit of size %d overflow %d reached: every connection is checked out",
+        self.options.pool_size, self.options.max_overflow)
+    end
+  end
+  self:_occupy(holder)
+end
+
+---- links ------------------------------------------------------------------------
+
+-- The link that came with the place, one that rests, or a new one.
+function Pool:_link_for(holder)
   local options = self.options
-  while #self.idle > 0 do
-    local link = table.remove(self.idle, options.pool_use_lifo and #self.idle or 1)
-    if self:_stale(link) or not link:_reusable() then
+  while true do
+    local link = holder.link
+    local is_tested = link ~= nil -- it was in use until now
+    holder.link = nil
+    link = link or table.remove(self.idle, options.pool_use_lifo and #self.idle or 1)
+    if not link then
+      local generation = self.generation
+      link = self.calls.open()
+      link.generation = generation
+      return link
+    end
+    holder.pg = link.pg
+    if not self:_fit(link) then
       link:close()
-    elseif options.pool_pre_ping and not pcall(self.ping, link) then
+    elseif options.pool_pre_ping and not is_tested and not pcall(self.calls.ping, link) then
       link:close()
       -- what killed one has most likely killed those of its age
       self:invalidate()
     else
-      self.checked_out = self.checked_out + 1
-      link.on_abandoned = self.on_abandoned
       return link
     end
+    holder.pg = nil
   end
-  if self.reclaim and self:_full() then self.reclaim() end
-  if self:_full() then
-    -- nobody else can run and give one back while this process waits
-    errors.raise("TimeoutError", "pool limit of size %d overflow %d reached: every connection is checked out",
-      options.pool_size, options.max_overflow)
-  end
-  self.checked_out = self.checked_out + 1
-  local ok, link = pcall(self.open, self.on_abandoned)
+end
+
+--- Takes a link out; a coroutine waits for it up to pool_timeout seconds.
+-- @treturn Link
+-- @raise TimeoutError when all are out, OperationalError when connecting fails
+function Pool:checkout()
+  self:_look_around()
+  local holder, guard = self:_new_holder()
+  self:_take_place(holder)
+  local ok, link = pcall(self._link_for, self, holder)
   if not ok then
-    self.checked_out = self.checked_out - 1
+    self:_pass_on(holder, nil)
     error(link, 0)
   end
-  link.generation = self.generation
+  holder.pg = link.pg
+  link.holder, link.guard, link.on_abandoned = holder, guard, self.on_abandoned
   return link
 end
 
 --- Gives a link back: reset, or closed if it is unfit or one too many.
 function Pool:checkin(link)
-  if core.pid() ~= self.pid then
+  self:_look_around()
+  if link.pid ~= self.pid then
     link:close()
     return
   end
-  if not link.on_abandoned then return end -- given back already, by whoever found its user dead
-  link.on_abandoned = false
-  self.checked_out = self.checked_out - 1
-  local fit = link:_reusable() and not self:_stale(link)
+  local holder = link.holder
+  if not holder then return end -- given back already, by who found its user dead
+  local fit = self:_fit(link)
   if fit and self.options.pool_reset_on_return == "rollback" and link.pg:transaction_status() ~= "idle" then
-    fit = pcall(self.rollback, link) and link:_reusable()
+    fit = pcall(self.calls.rollback, link) and self:_fit(link)
   end
-  if fit and (self.options.pool_size == 0 or #self.idle < self.options.pool_size) then
-    link.notice_handler = false
-    link:release()
-    self.idle[#self.idle + 1] = link
-  else
+  link.holder, link.guard, link.on_abandoned, link.notice_handler = nil, nil, false, false
+  if not fit then
     link:close()
+  elseif self.waiter.rest then
+    self.waiter.rest(link.pg)
   end
+  self:_pass_on(holder, fit and link or nil)
 end
 
 --- Lets no link that exists now be used again, once it is given back.
@@ -116,7 +257,7 @@ end
 
 --- Closes the idle links; those in use are closed when they come back.
 function Pool:dispose()
-  self:_after_fork()
+  self:_look_around()
   self:invalidate()
   for _, link in ipairs(self.idle) do link:close() end
   self.idle = {}
@@ -125,7 +266,7 @@ end
 --- The pool's counters.
 -- @treturn table `{ size=, checked_in=, checked_out=, overflow= }`
 function Pool:status()
-  self:_after_fork()
+  self:_look_around()
   return {
     size = self.options.pool_size,
     checked_in = #self.idle,

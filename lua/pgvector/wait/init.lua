@@ -1,47 +1,90 @@
 --- Waiters: the only code that differs between a plain program and an event
--- loop. A waiter is `wait(conn, events, deadline)`: it returns the ready
--- events ("r", "w", "rw"), or nil once the deadline (core.now() seconds) has
--- passed. Everything above it is a plain loop over the core's steps.
+-- loop. Everything above them is a plain loop over the core's steps.
 --
--- A waiter may bring hooks, a table: `check()` raises where no command may be
--- sent; `connect(keywords, deadline, link)` connects; `release(link)` gives up
--- what was needed to wait for a link; `reclaim()` abandons links whose users
--- are gone.
+-- A waiter is a table of three functions, of which only the first must be there:
+--
+-- * `wait(conn, events, deadline)` returns the events ("r", "w" or "rw") for
+--   which `conn:socket()` is ready, or nil once the deadline (in seconds of
+--   core.now(); nil: never) has passed. It may let others run meanwhile. When
+--   it returns it has taken its registrations of the descriptor back: libpq
+--   may close the descriptor, and open another of the same number, in any step.
+-- * `release(conn)` does that for a wait that was cut off: Link calls it before
+--   the connection is closed. A coroutine that still waits gets an error.
+-- * `turn()` returns a place to wait in until another coroutine says so, or nil
+--   where no other could run meanwhile. A turn has `turn.wait(deadline)`, called
+--   once, which returns when it is woken or too late, and `turn.wake()`, which
+--   leaves it to the loop to run the coroutine, and returns false if that is
+--   known to be dead.
+--
+-- The waiter of nginx has more:
+--
+-- * `check()` raises where no command may be sent.
+-- * `connect(keywords, deadline, link)` connects, or returns false.
+-- * `rest(conn)` is called when a connection goes back to the pool.
+-- * `reclaim()` abandons the links of requests that are over.
+-- * `wait` is told the link, too.
+--
 -- @module pgvector.wait
 
+local compat = require "pgvector.compat"
 local errors = require "pgvector.errors"
 
 local wait = {}
 
-local modules = { blocking = "pgvector.wait.blocking", openresty = "pgvector.wait.openresty" }
+local modules = {
+  auto = "pgvector.wait.auto",
+  blocking = "pgvector.wait.blocking",
+  cqueues = "pgvector.wait.cqueues",
+  luv = "pgvector.wait.luv",
+  openresty = "pgvector.wait.openresty",
+}
 
--- Are we inside nginx?
-local function has_cosockets()
+local function nothing() return nil end
+
+-- Are we inside nginx, with its Lua module?
+local function in_nginx()
   local ngx = rawget(_G, "ngx")
   return type(ngx) == "table" and ngx.socket ~= nil and ngx.get_phase ~= nil
 end
 
-local function automatic()
-  return has_cosockets() and "openresty" or "blocking"
+local function require_loop(name)
+  if not compat.can_yield_in_pcall then
+    errors.raise("ArgumentError",
+      "wait: '%s' needs Lua 5.2 or later, or LuaJIT: coroutines of Lua 5.1 cannot wait inside pcall", name)
+  end
+  local ok, waiter = pcall(require, modules[name])
+  if not ok then errors.raise("ArgumentError", "wait: '%s': %s", name, tostring(waiter):match("^[^\n]*")) end
+  return waiter
 end
 
 --- The waiter for an engine's `wait` option.
--- @param option "auto", "blocking", "openresty", or a function of the user's
--- @treturn function
--- @treturn ?table its hooks
+-- @param option nil or a name: "auto", "blocking", "cqueues", "luv", "openresty"; or a
+--   waiter of the user's: a table, or only its `wait` function
+-- @treturn table with wait, release and turn
+-- @raise ArgumentError
 function wait.resolve(option)
-  if type(option) == "function" then return option end
-  local name = (option == nil or option == "auto") and automatic() or option
-  if not modules[name] then
-    errors.raise("ArgumentError", "wait: expected 'auto', 'blocking', 'openresty' or a function, got '%s'%s",
+  if option == nil then option = "auto" end
+  if option == "auto" and in_nginx() then option = "openresty" end
+  if type(option) == "function" then option = { wait = option } end
+  if type(option) == "table" then
+    for _, name in ipairs { "wait", "release", "turn" } do
+      local value = option[name]
+      if type(value) ~= "function" and (value ~= nil or name == "wait") then
+        errors.raise("ArgumentError", "wait: %s: expected a function, got %s", name, type(value))
+      end
+    end
+    return { wait = option.wait, release = option.release or nothing, turn = option.turn or nothing }
+  end
+  if not modules[option] then
+    errors.raise("ArgumentError",
+      "wait: expected 'auto', 'blocking', 'cqueues', 'luv', 'openresty', a function or a table, got '%s'%s",
       tostring(option), errors.did_you_mean(option, modules))
   end
-  if name == "openresty" and not has_cosockets() then
+  if option == "openresty" and not in_nginx() then
     errors.raise("InterfaceError", "wait: 'openresty' works inside nginx with its Lua module only")
   end
-  local module = require(modules[name])
-  if type(module) == "table" then return module.wait, module end
-  return module
+  if option == "cqueues" or option == "luv" then return require_loop(option) end
+  return require(modules[option])
 end
 
 return wait

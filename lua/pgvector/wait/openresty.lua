@@ -34,7 +34,13 @@ local NO_TIMEOUT = 2147483647
 
 local ready_events = { r = "r", w = "w", b = "rw" }
 
-local leases = {}   -- Link → what it has while it is out of the pool: { socket =, channel =, busy = }
+-- What a connection has while it is out of the pool: { socket =, channel =,
+-- busy =, attempt =, owner = { link = } }, by the core connection, or by the
+-- link while that connects. The link is held weakly: the pool finds those that
+-- were forgotten.
+local leases = {}
+local weak = { __mode = "v" }
+
 local reaping = false
 local tokens = 0
 
@@ -80,24 +86,29 @@ local function close_channel(lease)
   lease.channel, lease.socket = nil, nil
 end
 
---- Gives up what a link has of the request that used it.
-function openresty.release(link)
-  local lease = leases[link]
+--- Gives up what a connection has of the request that used it.
+function openresty.release(key)
+  local lease = leases[key]
   if not lease then return end
-  leases[link] = nil
+  leases[key] = nil
   close_channel(lease)
   if lease.attempt then lease.attempt:abandon() end
 end
 
---- Takes back the links of requests that died, or ended without closing them.
+--- A connection in the pool belongs to no request.
+openresty.rest = openresty.release
+
+--- Takes back the connections of requests that died, or ended without closing
+-- them.
 function openresty.reclaim()
   local dead = {}
-  for link, lease in pairs(leases) do
-    if lease.channel and not lease.channel:is_connected() then dead[#dead + 1] = link end
+  for key, lease in pairs(leases) do
+    if lease.channel and not lease.channel:is_connected() then dead[#dead + 1] = key end
   end
-  for _, link in ipairs(dead) do
-    openresty.release(link)
-    link:abandon()
+  for _, key in ipairs(dead) do
+    local link = leases[key].owner.link
+    openresty.release(key)
+    if link then link:abandon() end
   end
 end
 
@@ -112,13 +123,13 @@ function openresty._start_reaper()
   if not reaping then reaping = ngx.timer.at(REAP_INTERVAL, reap) or false end
 end
 
--- Arms the link's channel by `arm(channel, milliseconds or nil)` and receives
--- the answer. A channel that another request left behind is replaced.
-local function converse(link, deadline, arm)
-  local lease = leases[link]
+-- Arms the channel of leases[key] by `arm(channel, milliseconds or nil)` and
+-- receives the answer. A channel that another request left behind is replaced.
+local function converse(key, link, deadline, arm)
+  local lease = leases[key]
   if not lease then
-    lease = {}
-    leases[link] = lease
+    lease = { owner = setmetatable({ link = link }, weak) }
+    leases[key] = lease
   end
   openresty._start_reaper()
   if lease.busy then close_channel(lease) end -- a byte for somebody else may be under way
@@ -150,8 +161,8 @@ end
 -- @tparam Link link the connection's link
 -- @treturn ?string the events that are ready, nil when the deadline has passed
 function openresty.wait(conn, events, deadline, link)
-  if not check() then return blocking(conn, events, deadline) end
-  local byte = converse(link, deadline, function(channel, timeout)
+  if not check() then return blocking.wait(conn, events, deadline) end
+  local byte = converse(conn, link, deadline, function(channel, timeout)
     channel:arm(conn:socket(), events, timeout)
   end)
   return ready_events[byte]
@@ -167,17 +178,35 @@ end
 function openresty.connect(keywords, deadline, link)
   if not check() then return false end
   local attempt
-  local byte = converse(link, deadline, function(channel, timeout)
+  local ok, byte = pcall(converse, link, link, deadline, function(channel, timeout)
     if attempt then attempt:abandon() end
     attempt = core.connect_begin(keywords, channel, timeout)
     leases[link].attempt = attempt
   end)
-  leases[link].attempt = nil
-  if byte == "t" then
-    attempt:abandon()
-    errors.raise("TimeoutError", "connection timed out")
+  local lease = leases[link]
+  local conn, report
+  if ok and byte == "r" then conn, report = attempt:take() end
+  if conn then
+    lease.attempt, leases[link], leases[conn] = nil, nil, lease
+    return conn
   end
-  return attempt:take()
+  openresty.release(link)
+  if not ok then error(byte, 0) end
+  if byte == "t" then errors.raise("TimeoutError", "connection timed out") end
+  return nil, report
+end
+
+--- A place to wait in until woken; see pgvector.wait.
+function openresty.turn()
+  if not check() then return nil end
+  local semaphore = require("ngx.semaphore").new()
+  local turn = {}
+  function turn.wait(deadline) semaphore:wait(math.max(0, deadline - core.now())) end
+  function turn.wake()
+    semaphore:post(1)
+    return true
+  end
+  return turn
 end
 
 return openresty
