@@ -101,6 +101,18 @@ conn:close()
 small:connect(function(other) ngx.say(other:exec_sql("SELECT 8"):scalar()) end)
 small:dispose()]]
 
+content["/queue"] = [[
+local small = pg.create_engine(os.getenv "PGVECTOR_URL", { pool_size = 1, max_overflow = 0 })
+local function nap() return small:connect(function(conn) return conn:exec_sql("SELECT pg_sleep(0.1), 9"):one()[2] end) end
+local sum, threads = 0, {}
+for i = 1, 4 do threads[i] = ngx.thread.spawn(nap) end
+for i = 1, 4 do
+  local _, value = ngx.thread.wait(threads[i])
+  sum = sum + value
+end
+ngx.say(sum, " over ", small:pool_status().checked_in)
+small:dispose()]]
+
 content["/status"] = [[
 local status = engine:pool_status()
 ngx.say(status.checked_out, " out, ", status.checked_in <= 40 and "at most" or "more than", " 40 in")]]
@@ -246,6 +258,10 @@ describe("requests of nginx #programs", function()
 
   it("get TimeoutError when the pool is exhausted", function()
     assert.equal("TimeoutError\n8", server.get "/full")
+  end)
+
+  it("queue up for a connection", function()
+    assert.equal("36 over 1", server.get "/queue")
   end)
 
   it("left nothing in nginx's log but the one error of the spec", function()
