@@ -333,6 +333,7 @@ function BitConstructor.from_bytes(bytes) end
 ---@field echo? boolean|fun(sql: string, params?: string, ms: number) log statements
 ---@field hide_parameters? boolean keep values out of errors and logs
 ---@field isolation_level? pgvector.IsolationLevel
+---@field statement_timeout? number seconds, watched by the server
 ---@field timezone? string the session's TimeZone ("UTC")
 ---@field connect_args? table<string, string|number|boolean> further libpq keywords
 ---@field wait? "auto"|"blocking"|"cqueues"|"luv"|"openresty"|pgvector.Waiter|pgvector.WaitFunction
@@ -371,6 +372,16 @@ function Engine:pool_status() end
 ---@field vector_version? string of the vector extension
 ---@field vector_schema? string
 ---@field transaction_status "idle"|"active"|"intrans"|"inerror"|"unknown"
+
+---@class pgvector.ExecutionOptions
+---@field timeout? number|false seconds that a statement may take
+---@field stream_results? boolean rows are read while they arrive
+---@field yield_per? integer the same, and how many rows a loop reads ahead
+
+---@class pgvector.ConnectionOptions : pgvector.ExecutionOptions
+---@field isolation_level? pgvector.IsolationLevel of the transactions to come
+---@field readonly? boolean
+---@field deferrable? boolean
 
 ---A connection: runs statements; the first one begins a transaction.
 ---@class pgvector.Connection
@@ -424,8 +435,8 @@ function Connection:rollback() end
 ---@return boolean
 function Connection:in_transaction() end
 
----Sets options of the transactions to come, until the connection is closed.
----@param options { isolation_level?: pgvector.IsolationLevel, readonly?: boolean, deferrable?: boolean }
+---Sets options, until the connection is closed.
+---@param options pgvector.ConnectionOptions
 ---@return pgvector.Connection
 function Connection:execution_options(options) end
 
@@ -435,6 +446,36 @@ function Connection:execution_options(options) end
 ---@param source fun(copy: pgvector.Copy)|fun(): any[]?|any[][]
 ---@return integer # how many rows were stored
 function Connection:copy_in(target, columns, source) end
+
+---Reads rows with COPY: calls `fn` with each and returns the count, or returns an iterator.
+---@overload fun(self: pgvector.Connection, target: pgvector.CopySource): pgvector.Reader
+---@param target pgvector.CopySource
+---@param fn fun(row: table)
+---@return integer
+function Connection:copy_out(target, fn) end
+
+---Asks the server to stop the running statement; did one run?
+---@return boolean
+function Connection:cancel() end
+
+---Declares a cursor for a query.
+---@param stmt pgvector.Executable
+---@param options? { size?: integer, params?: table<string, any> }
+---@return pgvector.Cursor
+function Connection:cursor(stmt, options) end
+
+---Subscribes to a channel.
+---@param channel string
+function Connection:listen(channel) end
+
+---Ends a subscription, or all of them.
+---@param channel? string
+function Connection:unlisten(channel) end
+
+---Waits for notifications; an empty sequence when the time is over.
+---@param timeout? number seconds
+---@return { channel: string, payload: string, pid: integer }[]
+function Connection:notifications(timeout) end
 
 ---Hands the server's notices to a function.
 ---@param fn? fun(notice: table)
@@ -485,6 +526,29 @@ function Copy:write_row(...) end
 ---Writes many rows.
 ---@param rows any[][]|fun(): any[]?
 function Copy:write_rows(rows) end
+
+---A query whose rows the server keeps. `for row in cursor do` works.
+---@class pgvector.Cursor
+---@overload fun(): table?
+local Cursor = {}
+
+---Up to `n` rows; an empty sequence at the end.
+---@param n integer
+---@return table[]
+function Cursor:fetchmany(n) end
+
+---Frees what the server keeps.
+function Cursor:close() end
+
+---@alias pgvector.CopySource string|pgvector.Executable|pgvector.Table|pgvector.Model
+
+---Rows that are read while they arrive. `for row in reader do` works.
+---@class pgvector.Reader
+---@overload fun(): table?
+local Reader = {}
+
+---Stops reading. The connection is free again.
+function Reader:close() end
 
 ---What rows, scalars and mappings have in common. `for item in result do` works.
 ---@class pgvector.Fetch

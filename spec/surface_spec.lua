@@ -106,6 +106,8 @@ local function code_surface(url, described)
     Transaction = public_names(transaction.Transaction, "function"),
     Savepoint = public_names(transaction.Savepoint, "function"),
     Copy = public_names(Copy, "function"),
+    Cursor = public_names(require "pgvector.engine.cursor", "function"),
+    Reader = public_names(require "pgvector.engine.reader", "function"),
     Session = public_names(require "pgvector.orm.session", "function"),
     SessionTransaction = public_names(orm_transaction, "function"),
     Vector = value_names(pg.vector{ 1 }, described "Vector"),

@@ -7,7 +7,7 @@
 local pg = require "pgvector"
 local core = require "pgvector.core"
 local progress = require "pgvector.cli.progress"
-local block = require "pgvector.wait.blocking"
+local block = require("pgvector.wait.blocking").wait
 
 local EVERY = 0.5 -- seconds
 

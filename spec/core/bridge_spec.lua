@@ -319,18 +319,21 @@ describe("the readiness bridge", function()
     it("ends a query whose user is gone", function()
       local pg = assert(pq.connect())
       local pid = pg:backend_pid()
+      local watcher = assert(pq.connect())
+      local function comes_to(count, what)
+        for _ = 1, 100 do
+          if pq.value(pq.query(watcher, "SELECT count(*) FROM pg_stat_activity WHERE pid = " .. pid .. what),
+            "text") == count then return true end
+          core.poll(watcher:socket(), "r", 50)
+        end
+        return false
+      end
       assert(pg:send_query("SELECT pg_sleep(60)"))
       assert(pg:flush())
+      assert.is_true(comes_to("1", " AND state = 'active'")) -- a request before that would be ignored
       pg:abandon()
       assert.equal("bad", pg:status())
-      local watcher = assert(pq.connect())
-      local gone
-      for _ = 1, 100 do
-        gone = pq.value(pq.query(watcher,
-          "SELECT count(*) FROM pg_stat_activity WHERE pid = " .. pid), "text") == "0"
-        if gone then break end
-        core.poll(watcher:socket(), "r", 50)
-      end
+      local gone = comes_to("0", "")
       watcher:finish()
       assert.is_true(gone)
     end)

@@ -1,27 +1,66 @@
---- COPY FROM STDIN, a buffer at a time.
+--- COPY FROM STDIN, a buffer at a time; COPY TO STDOUT, a piece at a time.
 -- @module pgvector.driver.copy
 
 local execute = require "pgvector.driver.execute"
 
 local copy = {}
 
---- Starts a COPY … FROM STDIN; afterwards only put and finish may be called.
--- @tparam Link link idle
--- @tparam string sql
--- @tparam ?number deadline in seconds of core.now(); nil waits for ever
--- @raise the server's error; the link is then idle again
-function copy.start_in(link, sql, deadline)
+local function start(link, sql, wanted, deadline)
   link:_check_idle()
   local ok, err = link.pg:send_query(sql)
   if not ok then link:_lost(err) end
   link:_flush(deadline)
   local result = link:_next_result(deadline)
-  if result:status() ~= "copy_in" then
+  if result:status() ~= wanted then
     while link:_next_result(deadline) do end -- there is nothing behind an error
     execute.raise(link, result)
   end
   result:clear()
   link.mode = "COPY"
+end
+
+--- Starts a COPY … FROM STDIN; afterwards only put and finish may be called.
+-- @tparam Link link idle
+-- @tparam string sql
+-- @tparam ?number deadline in seconds of core.now(); nil waits for ever
+-- @raise the server's error; the link is then idle again
+function copy.start_in(link, sql, deadline) start(link, sql, "copy_in", deadline) end
+
+--- Starts a COPY … TO STDOUT; afterwards only get_out may be called.
+-- @tparam Link link idle
+-- @tparam string sql
+-- @tparam ?number deadline in seconds of core.now(); nil waits for ever
+-- @raise the server's error; the link is then idle again
+function copy.start_out(link, sql, deadline) start(link, sql, "copy_out", deadline) end
+
+--- Waits for data, and takes what has arrived.
+-- @tparam Link link
+-- @tparam number max how many pieces at most
+-- @tparam ?number deadline in seconds of core.now(); nil waits for ever
+-- @treturn string data
+-- @treturn boolean is there more? After the end the conversation is over, and the
+--   caller sets link.mode
+-- @raise the server's error
+function copy.get_out(link, max, deadline)
+  local pg, pieces, n = link.pg, {}, 0
+  while n < max do
+    local data, err = pg:get_copy()
+    if err then link:_lost(err) end
+    if data == nil then
+      execute.collect(link, deadline):clear()
+      return table.concat(pieces), false
+    elseif data then
+      n = n + 1
+      pieces[n] = data
+    elseif n > 0 then
+      break
+    else
+      link:_wait("r", deadline)
+      local ok, consume_error = pg:consume_input()
+      if not ok then link:_lost(consume_error) end
+    end
+  end
+  return table.concat(pieces), true
 end
 
 -- Repeats a step that may answer "would block".

@@ -1,6 +1,7 @@
 --- Running one statement and collecting what it returns.
 -- @module pgvector.driver.execute
 
+local cancel = require "pgvector.driver.cancel"
 local errors = require "pgvector.errors"
 local Pipeline = require "pgvector.driver.pipeline"
 
@@ -26,34 +27,29 @@ local copying = { copy_in = true, copy_out = true, copy_both = true }
 -- A COPY that came as an ordinary statement has nobody to feed or to read it:
 -- it is brought to its end, and the caller gets an error that says what to use.
 local function refuse_copy(link, status, deadline)
-  local pg = link.pg
   if status == "copy_in" then
-    pg:put_copy_end("not started by copy_in")
+    link.pg:put_copy_end("not started by copy_in")
     link:_flush(deadline)
     return errors.new("InterfaceError", "COPY FROM STDIN needs conn:copy_in")
   end
-  while true do
-    local data, err = pg:get_copy()
-    if err then link:_lost(err) end
-    if data == nil then break end
-    if data == false then
-      link:_wait("r", deadline)
-      local ok, consume_error = pg:consume_input()
-      if not ok then link:_lost(consume_error) end
-    end
-  end
-  return errors.new("InterfaceError", "COPY TO STDOUT is not an ordinary statement")
+  link.pg:cancel() -- spares reading all of it
+  cancel.skip_copy(link, deadline)
+  return errors.new("InterfaceError", "COPY TO STDOUT needs conn:copy_out")
 end
 
 --- Collects the results of what was sent, to the end. The last one counts, as
 -- in a script of several statements; the first error does.
+-- @tparam Link link
+-- @tparam ?number deadline in seconds of core.now(); nil waits for ever
+-- @param[opt] first the first result, if it was taken already
 -- @treturn result a core result
 -- @raise the server's error, once the connection is ready for the next command
-function execute.collect(link, deadline)
+function execute.collect(link, deadline, first)
   link:_flush(deadline)
   local last, failure, misuse
   while true do
-    local result = link:_next_result(deadline)
+    local result = first or link:_next_result(deadline)
+    first = nil
     if not result then break end
     local status = result:status()
     if failed[status] then
@@ -97,7 +93,7 @@ local function in_pipeline(link, deadline, queue, ...)
   local pipeline = Pipeline.open(link, deadline)
   local step = {}
   local ok, err = pcall(queue, pipeline, step, ...)
-  if not ok and link.broken then error(err, 0) end
+  if not ok and (link.broken or not link.mode) then error(err, 0) end
   local failure, culprit = pipeline:finish()
   if failure then
     if culprit == pipeline.opening then link.statement = { sql = culprit.sql, n = 0 } end

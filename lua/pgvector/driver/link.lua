@@ -5,6 +5,7 @@
 -- middle says so through `broken`, and must not be used again.
 -- @module pgvector.driver.link
 
+local cancel = require "pgvector.driver.cancel"
 local class = require "pgvector.class"
 local core = require "pgvector.core"
 local errors = require "pgvector.errors"
@@ -32,11 +33,17 @@ function Link.connect(keywords, waiter, timeout)
     waiter = waiter,
     pid = core.pid(),  -- the process that it belongs to
     on_abandoned = false, -- function(link), set by the pool while the link is out
+    listening = false, -- notifications may come that nobody else wants
     waiting = false,   -- in the middle of a wait: another coroutine must keep out
-    mode = false,      -- what occupies the link between calls: "copy", "pipeline"
+    mode = false,      -- what occupies the link between calls: "COPY", "a pipeline"
+    reader = false,    -- the Reader that does, if it is one
     broken = false,
+    stopping = false,  -- in the middle of a cancellation
+    timeout = false,   -- seconds that a command may take
+    deadline = false,  -- of the command that runs, by its timeout
     opened = core.now(),
     notice_handler = false,
+    handler_error = nil, -- { what the handler raised }, until the command is over
     statement = nil,   -- what runs now, for error messages: { sql =, values =, n = }
     decorate = false,  -- function(link, err): adds that to an error
     opening = nil,     -- what begins the transaction, sent with its first command:
@@ -83,10 +90,12 @@ function Link:_finish_connecting(deadline)
   until step == "ok"
 end
 
---- Sets the session parameters on which text forms depend, where they differ.
+--- Sets the session parameters on which text forms depend, where they differ,
+-- and the server's time limit.
 -- @tparam ?string timezone default "UTC"
+-- @tparam ?number statement_timeout seconds; nil leaves the server's
 -- @tparam function run runs a SQL text on this link
-function Link:_pin_settings(timezone, run)
+function Link:_pin_settings(timezone, statement_timeout, run)
   local sets = {}
   for _, setting in ipairs(pinned) do
     local current = self.pg:parameter(setting[1])
@@ -100,23 +109,42 @@ function Link:_pin_settings(timezone, run)
   elseif not timezone and not utc[zone] then
     sets[#sets + 1] = "SET TimeZone = 'UTC'"
   end
+  if statement_timeout then
+    sets[#sets + 1] = ("SET statement_timeout = %.0f"):format(math.ceil(statement_timeout * 1000))
+  end
   if #sets > 0 then run(self, table.concat(sets, "; ")) end
 end
 
 --- Waits for the socket; the one place where another coroutine may run.
--- @raise TimeoutError after the deadline; the link is then broken
-function Link:_wait(events, deadline)
+-- @treturn ?string the ready events, nil after the deadline
+function Link:_poll(events, deadline)
   if self.pg:socket() < 0 then self:_lost({ message = self.pg:error_message() }) end
   self.waiting = true
   -- an error or a death in here leaves `waiting` set, which is the truth:
   -- nobody can know any more what the server is about to send
   local ready = self.waiter.wait(self.pg, events, deadline, self)
-  if not ready then
-    self.broken = true
-    self:_raise(errors.new("TimeoutError", "the server did not answer in time"))
-  end
   self.waiting = false
   return ready
+end
+
+--- Waits for the socket on behalf of a running command.
+-- @raise TimeoutError after the deadline: the command was cancelled then, or
+--   the link is broken if the server did not react to that either
+function Link:_wait(events, deadline)
+  local ready = self:_poll(events, deadline or self.deadline or nil)
+  if ready then return ready end
+  if self.stopping then
+    self.broken = true
+  else
+    cancel.stop(self)
+  end
+  self:_raise(errors.new("TimeoutError", "the server did not answer in time", { is_disconnect = self.broken or nil }))
+end
+
+--- Lets the time run that a command, or a part of it, may take.
+-- @tparam number|false seconds
+function Link:_start_clock(seconds)
+  self.deadline = seconds and core.now() + seconds
 end
 
 --- Raises an error of the running statement.
@@ -126,14 +154,15 @@ function Link:_raise(err)
   error(err, 0)
 end
 
---- Raises unless a new command may be sent.
+--- Raises unless a new command may be sent, whose time then starts to run.
 function Link:_check_free()
-  if self.waiting then
-    errors.raise("InterfaceError", "another query is in progress on this connection")
-  elseif self.mode then
+  if self.mode and not self.waiting then
     errors.raise("InterfaceError", "this connection is busy with %s", self.mode)
+  elseif self.waiting or cancel.is_active(self) then -- the latter: inside a notice handler
+    errors.raise("InterfaceError", "another query is in progress on this connection")
   end
   if self.waiter.check then self.waiter.check() end
+  self:_start_clock(self.timeout)
 end
 
 --- The same, for a command that goes alone: what opens the transaction is then
@@ -181,6 +210,7 @@ end
 function Link:_next_result(deadline)
   local pg = self.pg
   while pg:is_busy() do
+    self:_deliver_notices()
     self:_wait("r", deadline)
     local ok, err = pg:consume_input()
     -- a FATAL report may have come before the connection broke: libpq hands it
@@ -190,17 +220,32 @@ function Link:_next_result(deadline)
   return pg:get_result()
 end
 
---- Hands queued notices to the handler.
-function Link:_drain_notices()
+-- Hands queued notices to the handler. What it raises must not cut off the
+-- conversation: it waits until that is over.
+function Link:_deliver_notices()
   local notices = self.pg:notices()
-  if notices and self.notice_handler then
-    for _, notice in ipairs(notices) do self.notice_handler(notice) end
+  local handler = self.notice_handler
+  if not (notices and handler) then return end
+  for _, notice in ipairs(notices) do
+    local ok, err = pcall(handler, notice)
+    if not ok and not self.handler_error then self.handler_error = { err } end
+  end
+end
+
+--- Hands queued notices to the handler at the end of a conversation.
+-- @raise what the handler raised
+function Link:_drain_notices()
+  self:_deliver_notices()
+  local failed = self.handler_error
+  if failed then
+    self.handler_error = nil
+    error(failed[1], 0)
   end
 end
 
 --- Can the link be given to somebody else?
 function Link:_reusable()
-  return not (self.broken or self.waiting or self.mode) and self.pg:status() == "ok"
+  return not (self.broken or self.waiting or self.mode or self.listening) and self.pg:status() == "ok"
 end
 
 --- Closes a connection, after its loop has forgotten the descriptor.

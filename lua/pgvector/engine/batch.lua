@@ -74,10 +74,11 @@ function Batch:settle()
   if not pipeline then return {} end
   local jobs, parsed = self.jobs, self.parsed
   self.pipeline, self.current, self.jobs, self.parsed = nil, nil, {}, {}
-  local failure, culprit = pipeline:finish()
+  local ok, failure, culprit = pcall(pipeline.finish, pipeline)
   for _, step in ipairs(parsed) do
     if not step.result then link.prepared:forget(step.key) end
   end
+  if not ok then error(failure, 0) end
   if failure then
     for _, job in ipairs(jobs) do
       if job.result then job.result:clear() end

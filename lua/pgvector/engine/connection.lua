@@ -2,14 +2,21 @@
 -- transaction by itself with the first one, as SQLAlchemy 2.0 does.
 -- @module pgvector.engine.connection
 
+local cancel = require "pgvector.driver.cancel"
 local class = require "pgvector.class"
 local compiler = require "pgvector.sql.compiler"
+local copy_out = require "pgvector.engine.copy_out"
 local copying = require "pgvector.engine.copy"
 local core = require "pgvector.core"
+local Cursor = require "pgvector.engine.cursor"
 local errors = require "pgvector.errors"
 local Execution = require "pgvector.engine.execution"
+local identifiers = require "pgvector.sql.compiler.identifiers"
 local many = require "pgvector.engine.many"
+local notify = require "pgvector.driver.notify"
+local options_of = require "pgvector.engine.options"
 local search_settings = require "pgvector.engine.settings"
+local stream = require "pgvector.engine.stream"
 local tokenizer = require "pgvector.sql.tokenizer"
 local transactions = require "pgvector.engine.transaction"
 
@@ -24,9 +31,13 @@ function Connection._new(engine, link)
     _begun = false,       -- is a transaction open?
     _succeeded = false,   -- has a statement succeeded in it?
     _savepoints = 0,
+    _transaction = 0,     -- the number of the transaction
     _isolation = engine._options.isolation_level,
     _readonly = false,
     _deferrable = false,
+    _timeout = false,     -- seconds that a command may take
+    _stream = false,      -- are rows read while they arrive?
+    _yield_per = false,
     _notice_handler = nil,
   }, Connection)
 end
@@ -44,6 +55,7 @@ function Connection:_live_link()
   if not link then
     link = self.engine._pool:checkout()
     link.notice_handler = self._notice_handler or false
+    link.timeout = self._timeout
     self._link = link
   elseif link.broken then
     errors.raise("InterfaceError", "the connection to the server is lost: close this connection and take another")
@@ -126,6 +138,7 @@ function Connection:_begin()
     done = function(opening) execution:log(sql, nil, core.now() - opening.started) end,
   }
   self._begun, self._succeeded, self._savepoints = true, false, 0
+  self._transaction = self._transaction + 1
 end
 
 --- Begins a transaction explicitly.
@@ -183,9 +196,16 @@ end
 -- @raise InvalidRequestError if an earlier error in it made the server roll back
 function Connection:commit() self:_end("COMMIT") end
 
+-- Closes what is being read: a rollback gives it up.
+function Connection:_close_reader()
+  local link = self._link
+  if link and link.reader then link.reader:close() end
+end
+
 --- Rolls the open transaction back; nothing happens without one.
 function Connection:rollback()
   self:_check_open()
+  self:_close_reader()
   local link = self._link
   if link and link.broken then
     self:invalidate()
@@ -194,22 +214,33 @@ function Connection:rollback()
   self:_end("ROLLBACK")
 end
 
-local known_options = { isolation_level = true, readonly = true, deferrable = true }
+local transaction_options = { isolation_level = true, readonly = true, deferrable = true }
+local known_options = { timeout = true, stream_results = true, yield_per = true }
+for name in pairs(transaction_options) do known_options[name] = true end
 
 --- Sets options of this connection, until it is closed.
 -- @tparam table options `isolation_level` ("READ COMMITTED", "REPEATABLE READ",
---   "SERIALIZABLE", "AUTOCOMMIT"), `readonly`, `deferrable`
+--   "SERIALIZABLE", "AUTOCOMMIT"), `readonly`, `deferrable`: of the transactions
+--   to come; `timeout`: the seconds that a statement may take; `stream_results`,
+--   `yield_per`: rows of queries are read while they arrive, so many at a time
 -- @treturn Connection itself
 function Connection:execution_options(options)
   self:_check_open()
-  errors.check_options(options, known_options, "execution_options")
-  if self._begun then
-    errors.raise("InvalidRequestError",
-      "a transaction is open: isolation_level, readonly and deferrable are set before it begins")
+  options_of.check(errors.check_options(options, known_options, "execution_options"))
+  for name in pairs(transaction_options) do
+    if self._begun and options[name] ~= nil then
+      errors.raise("InvalidRequestError",
+        "a transaction is open: isolation_level, readonly and deferrable are set before it begins")
+    end
   end
   if options.isolation_level ~= nil then self._isolation = Connection._check_isolation(options.isolation_level) end
   if options.readonly ~= nil then self._readonly = options.readonly end
   if options.deferrable ~= nil then self._deferrable = options.deferrable end
+  self._stream, self._yield_per = options_of.streaming(options, self._stream, self._yield_per)
+  if options.timeout ~= nil then
+    self._timeout = options.timeout
+    if self._link then self._link.timeout = options.timeout end
+  end
   return self
 end
 
@@ -258,6 +289,29 @@ local function is_row_list(params)
   return type(params) == "table" and type(params[1]) == "table"
 end
 
+local function check_statement(where, stmt, params)
+  if type(stmt) == "string" then
+    errors.raise("ArgumentError", "a plain string is not executable: wrap it in pg.text(…), or use exec_sql")
+  elseif not compiler.is_executable(stmt) then
+    errors.raise("ArgumentError", "%s: expected a statement, got %s", where, class.describe(stmt))
+  end
+  if params ~= nil and type(params) ~= "table" then
+    errors.raise("ArgumentError", "params: expected a table, got %s", type(params))
+  end
+end
+
+local function execute_statement(self, stmt, params, options)
+  if is_row_list(params) then
+    return many.execute(self, stmt, params)
+  end
+  if params and next(params) == nil then params = nil end
+  local compiled = compiler.compile(stmt, params and many.compile_options(stmt, params) or nil)
+  local values = compiler.values(compiled, params)
+  local wanted, chunk = options_of.streaming(options, self._stream, self._yield_per)
+  if wanted and stream.suits(compiled.sql) then return stream.run(self, compiled, values, chunk) end
+  return self:_execute_compiled(compiled, values)
+end
+
 --- Runs a statement.
 -- @param stmt select, insert, update, delete, text or DDL
 -- @tparam[opt] table params values of its named parameters, or a sequence of
@@ -265,21 +319,13 @@ end
 --   insert without values the names are the columns, and a missing one means DEFAULT
 -- @treturn Result
 function Connection:execute(stmt, params)
-  self:_check_open()
-  if type(stmt) == "string" then
-    errors.raise("ArgumentError", "a plain string is not executable: wrap it in pg.text(…), or use exec_sql")
-  elseif not compiler.is_executable(stmt) then
-    errors.raise("ArgumentError", "execute: expected a statement, got %s", class.describe(stmt))
+  local link = self:_live_link()
+  check_statement("execute", stmt, params)
+  local options = stmt._execution_options
+  if options and options_of.check(options).timeout ~= nil then
+    return options_of.with_timeout(link, options.timeout, execute_statement, self, stmt, params, options)
   end
-  if params ~= nil and type(params) ~= "table" then
-    errors.raise("ArgumentError", "params: expected a table, got %s", type(params))
-  end
-  if is_row_list(params) then
-    return many.execute(self, stmt, params)
-  end
-  if params and next(params) == nil then params = nil end
-  local compiled = compiler.compile(stmt, params and many.compile_options(stmt, params) or nil)
-  return self:_execute_compiled(compiled, compiler.values(compiled, params))
+  return execute_statement(self, stmt, params, options)
 end
 
 --- Runs raw SQL with $1 … $n.
@@ -292,6 +338,7 @@ function Connection:exec_sql(sql, params)
     errors.raise("ArgumentError", "exec_sql: expected SQL text, got %s", class.describe(sql))
   end
   local values, n = Execution.check_params(params)
+  if self._stream and stream.suits(sql) then return stream.run_text(self, sql, values, n, self._yield_per) end
   local link = self:_autobegin()
   local result
   if n == 0 and sql:find(";", 1, true) and tokenizer.statements(sql) > 1 then
@@ -323,6 +370,82 @@ function Connection:copy_in(target, columns, source)
   local count = copying.copy_in(self._execution, link, target, columns, source)
   self._succeeded = true
   return count
+end
+
+--- Reads rows through COPY, in binary where every column's type has a binary form.
+-- @param target a statement that returns rows, a table, a model, or a table's name
+-- @tparam[opt] function fn called with each row
+-- @treturn number with fn: how many rows there were
+-- @treturn Reader without fn: an iterator, `for row in conn:copy_out(target) do`;
+--   the connection is busy until its end or its `close()`. More values follow,
+--   for which the `for` of Lua 5.4 closes it
+-- @raise whatever `fn` raises, or the server; the transaction goes on all the same
+function Connection:copy_out(target, fn)
+  self:_check_open()
+  if fn ~= nil and type(fn) ~= "function" then
+    errors.raise("ArgumentError", "copy_out: expected a function, got %s", class.describe(fn))
+  end
+  local reader = copy_out.open(self, target)
+  if fn then return copy_out.each(reader, fn) end
+  return reader, nil, nil, reader
+end
+
+--- Asks the server to stop the statement that runs on this connection: from
+-- another coroutine, or from a notice handler. Whoever runs it gets the error
+-- 57014 (query_canceled), or the result if that was faster. The request is a
+-- short conversation of its own, for which the process blocks.
+-- @treturn boolean did a statement run?
+-- @raise OperationalError if the request could not be delivered
+function Connection:cancel()
+  self:_check_open()
+  local link = self._link
+  if not link or link.broken or not cancel.is_active(link) then return false end
+  cancel.request(link)
+  return true
+end
+
+--- Declares a cursor for a query: the server keeps its rows and hands them out
+-- on demand. It lives in the transaction, and other statements can run meanwhile.
+-- @param stmt a query
+-- @tparam[opt] table options `size`: how many rows an iteration fetches at a time
+--   (100); `params`: the values of named parameters
+-- @treturn Cursor with fetchmany and close; `for row in cursor do`
+function Connection:cursor(stmt, options)
+  self:_check_open()
+  options = options or {}
+  check_statement("cursor", stmt, options.params)
+  local compiled = compiler.compile(stmt)
+  return Cursor._open(self, compiled, compiler.values(compiled, options.params), options)
+end
+
+--- Subscribes to a channel. In a transaction this takes effect with the commit.
+-- The connection to the server is not used by others afterwards.
+-- @tparam string channel its very name, upper and lower case included
+function Connection:listen(channel)
+  local name = identifiers.quote(channel)
+  self:_live_link().listening = true
+  self:_command("LISTEN " .. name)
+end
+
+--- Ends a subscription.
+-- @tparam[opt] string channel nil: all of them
+function Connection:unlisten(channel)
+  self:_command("UNLISTEN " .. (channel == nil and "*" or identifiers.quote(channel)))
+end
+
+--- Notifications that have arrived, also while statements ran; waits for the
+-- first one. The server sends them only outside a transaction.
+-- @tparam[opt] number timeout seconds; 0: do not wait; nil: for ever
+-- @treturn table sequence of `{ channel =, payload =, pid = }`, empty when the time is over
+-- @raise InvalidRequestError when a transaction is open
+function Connection:notifications(timeout)
+  local link = self:_live_link()
+  if timeout ~= nil and not (type(timeout) == "number" and timeout >= 0) then
+    errors.raise("ArgumentError", "notifications: expected seconds, got %s", tostring(timeout))
+  elseif self._begun then
+    errors.raise("InvalidRequestError", "notifications come outside a transaction: commit or roll back before")
+  end
+  return notify.wait(link, timeout and core.now() + timeout)
 end
 
 ---- odds and ends -----------------------------------------------------------------

@@ -67,14 +67,12 @@ class.seal(Copy)
 -- The table's SQL name and the columns to be written: `{ name =, type = }`.
 local function resolve(target, wanted)
   if type(target) == "string" then
-    local parts = {}
-    for part in (target .. "."):gmatch("([^.]*)%.") do parts[#parts + 1] = identifiers.quote(part) end
     if not wanted then
       errors.raise("ArgumentError", "copy_in: a table given by name needs the names of its columns")
     end
     local columns = {}
     for i, name in ipairs(wanted) do columns[i] = { name = name } end
-    return table.concat(parts, "."), columns
+    return identifiers.dotted(target), columns
   end
   local from = coerce.from(target)
   local by_key, all = {}, {}
@@ -156,7 +154,7 @@ function copying.copy_in(execution, link, target, wanted, source)
   end)
   copy._done = true
   if not ok then
-    if not link.broken and not link.waiting then
+    if link.mode and not link.broken and not link.waiting then
       -- the server reports the very failure it is told; the user's error is the one to see
       local ended, end_error = pcall(driver.finish_in, link, "the rows could not be produced")
       if not ended and link.broken then error(end_error, 0) end

@@ -259,8 +259,8 @@ end
 
 --- Runs a command of our own, without parameters or rows.
 function Execution:command(link, sql)
-  local outer, started = link.statement, core.now()
   link:_check_free()
+  local outer, started = link.statement, core.now()
   link.statement = { sql = sql, n = 0 }
   local res = execute.simple(link, sql)
   self:_executed(link, res)
@@ -379,7 +379,7 @@ end
 --- Runs one job.
 -- @treturn Result
 function Execution:run_job(link, job)
-  link:_check_free()
+  link:_check_free() -- before the statement of whoever is at work is overwritten
   link.statement = job
   local started = self.echo and core.now()
   local res = self:retrying(link, { job.plan }, self._send, job)

@@ -21,14 +21,14 @@ local defaults = {
   pool_size = 5, max_overflow = 10, pool_timeout = 30, pool_recycle = -1, pool_pre_ping = false,
   pool_use_lifo = false, pool_reset_on_return = "rollback", echo = false, hide_parameters = false,
   isolation_level = false, connect_args = false, wait = "auto", timezone = false,
-  prepared_statements = true,
-  warn = false,
+  prepared_statements = true, statement_timeout = false, warn = false,
 }
 
 local checks = {
   pool_size = "number", max_overflow = "number", pool_timeout = "number", pool_recycle = "number",
   pool_pre_ping = "boolean", pool_use_lifo = "boolean", hide_parameters = "boolean",
-  connect_args = "table", timezone = "string", prepared_statements = "boolean", warn = "function",
+  connect_args = "table", timezone = "string", prepared_statements = "boolean",
+  statement_timeout = "number", warn = "function",
 }
 
 local function read_options(given)
@@ -46,6 +46,10 @@ local function read_options(given)
     options[name] = value
   end
   options.isolation_level = options.isolation_level and Connection._check_isolation(options.isolation_level)
+  local limit = options.statement_timeout
+  if limit and (limit < 0 or limit ~= limit) then
+    errors.raise("ArgumentError", "create_engine: statement_timeout: expected seconds, got %s", tostring(limit))
+  end
   if options.pool_reset_on_return ~= "rollback" and options.pool_reset_on_return ~= false then
     errors.raise("ArgumentError", "create_engine: pool_reset_on_return: expected 'rollback' or false, got '%s'",
       tostring(options.pool_reset_on_return))
@@ -81,7 +85,8 @@ function Engine._new(target, options)
   local timeout = waiter.connect and tonumber(keywords.connect_timeout)
   local function open()
     local link = Link.connect(keywords, waiter, timeout)
-    local ok, err = pcall(link._pin_settings, link, options.timezone or nil, execute.simple)
+    local ok, err = pcall(link._pin_settings, link, options.timezone or nil,
+      options.statement_timeout or nil, execute.simple)
     if not ok then
       link:close()
       error(err, 0)
@@ -102,7 +107,7 @@ end
 -- Returns a link to the pool; the loss of one to the server ends its generation.
 function Engine:_give_back(link)
   if link.pg:status() == "bad" then self._pool:invalidate() end
-  link.statement, link.types_changed, link.opening = nil, nil, nil
+  link.statement, link.types_changed, link.opening, link.timeout = nil, nil, nil, false
   -- what is open is about to be rolled back
   if link.prepared then link.prepared:ended(false) end
   self._pool:checkin(link)

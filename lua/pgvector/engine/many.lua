@@ -38,7 +38,7 @@ local function converse(execution, link, jobs)
     for _, job in ipairs(jobs) do batch:add(job) end
   end)
   local refused = link.statement
-  if not sent and link.broken then error(err, 0) end
+  if not sent and (link.broken or not link.mode) then error(err, 0) end
   if sent then batch:command("RELEASE SAVEPOINT pgv_many") end
   batch:settle()
   if not sent then

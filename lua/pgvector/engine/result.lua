@@ -26,13 +26,14 @@ function Buffered:column(i, first, last) return self.res:column(self.decoder, i,
 function Buffered:values(row) return self.res:values(self.decoder, row) end
 function Buffered:clear() self.res:clear() end
 
--- Rows that are Lua tables already: several answers in one, or objects.
+-- Rows that are Lua tables already: several answers in one, or objects. The
+-- first of the list is row number base + 1.
 local Listed = {}
 Listed.__index = Listed
 
 function Listed:rows(first, last)
   local out = {}
-  for i = first, last do out[i - first + 1] = self.list[i] end
+  for i = first, last do out[i - first + 1] = self.list[i - self.base] end
   return out
 end
 
@@ -40,7 +41,7 @@ function Listed:mappings(first, last)
   local out = {}
   for i = first, last do
     local mapping = {}
-    for k, v in pairs(self.list[i]) do
+    for k, v in pairs(self.list[i - self.base]) do
       if type(k) == "string" then mapping[k] = v end
     end
     out[i - first + 1] = mapping
@@ -50,7 +51,7 @@ end
 
 function Listed:column(column, first, last)
   local out = {}
-  for i = first, last do out[i - first + 1] = self.list[i][column] end
+  for i = first, last do out[i - first + 1] = self.list[i - self.base][column] end
   return out
 end
 
@@ -61,7 +62,7 @@ local function null_to_nil(v, ...)
 end
 
 function Listed:values(row)
-  return null_to_nil(compat.unpack(self.list[row], 1, self.width))
+  return null_to_nil(compat.unpack(self.list[row - self.base], 1, self.width))
 end
 
 function Listed:clear() self.list = {} end
@@ -95,6 +96,13 @@ function Fetch:_check()
   end
 end
 
+-- The last of the rows `first` … `last` that there is. A source that does not
+-- know yet how many it has reads so far, and may find out.
+local function reach(result, first, last)
+  if result._n == math.huge then last, result._n = result._source:reach(first, last) end
+  return last
+end
+
 -- Takes up to `max` of what is left (all of it without max), as the shape's
 -- `_decode` gives them, without those that unique() has seen.
 function Fetch:_take(max)
@@ -103,7 +111,7 @@ function Fetch:_take(max)
   local seen = self._seen
   if not seen then
     local first = result._next
-    local last = max and math.min(first + max - 1, result._n) or result._n
+    local last = reach(result, first, max and math.min(first + max - 1, result._n) or result._n)
     if first > last then return {} end
     result._next = last + 1
     local items = self:_decode(first, last)
@@ -115,6 +123,7 @@ function Fetch:_take(max)
     local first = result._next
     local last = math.min(first + CHUNK - 1, result._n)
     if max then last = math.min(last, first + max - #out - 1) end
+    last = reach(result, first, last)
     result._next = last + 1
     for _, item in ipairs(self:_decode(first, last)) do
       local key = self._unique_by and self._unique_by(item)
@@ -207,11 +216,13 @@ function Fetch:close()
   end
 end
 
+Fetch.__close = Fetch.close -- local result <close> = conn:execute(…)
+
 -- `for item in result do`
 function Fetch:__call()
   local chunk = self._chunk
   if not chunk or self._at > #chunk then
-    chunk = self:_take(CHUNK)
+    chunk = self:_take(self._result._chunk_size or CHUNK)
     self._chunk, self._at = chunk, 1
   end
   local item = chunk[self._at]
@@ -290,9 +301,20 @@ end
 -- @tparam table names column names
 -- @tparam ?number rowcount
 function Result._listed(list, names, rowcount)
-  local source = setmetatable({ list = list, width = #names }, Listed)
+  local source = setmetatable({ list = list, base = 0, width = #names }, Listed)
   return make(source, names, #list, { rowcount = rowcount or #list })
 end
+
+--- A result over rows that are still to come.
+-- @param source like Listed; its `reach(first, last)` reads these rows and returns
+--   which is the last one, and how many there are in all, or infinity
+-- @tparam table names column names
+-- @tparam ?table columns the compiled statement's columns
+function Result._over(source, names, columns)
+  return make(source, names, math.huge, { rowcount = -1, _columns = columns })
+end
+
+Result._Listed = Listed
 
 --- A result without rows.
 function Result._counted(rowcount)
@@ -365,7 +387,7 @@ function Result:tuples()
   return function(_, i)
     self:_check()
     local at = self._next
-    if at > self._n then
+    if reach(self, at, at) < at or at > self._n then
       self._source:clear()
       return nil
     end

@@ -35,6 +35,17 @@ local function statements(wanted)
   return "SELECT " .. table.concat(set, ", "), values, "SELECT " .. table.concat(put_back, ", "), former
 end
 
+--- Sets settings for a statement that is yet to come.
+-- @tparam Execution execution
+-- @tparam Link link in a transaction
+-- @tparam table wanted sequence of `{ name =, value = }`
+-- @treturn function puts the former values back
+function settings.set(execution, link, wanted)
+  local set, values, put_back, former = statements(wanted)
+  execution:run_text(link, set, values, #values):close()
+  return function() execution:run_text(link, put_back, former, #former):close() end
+end
+
 --- Runs a statement under settings, in one round trip. They are local to the
 -- transaction, so an error or a lost connection takes them away too; afterwards
 -- the former values are put back, because the transaction goes on.
@@ -56,7 +67,7 @@ function settings.run(execution, link, wanted, job)
     local sent, err = pcall(function()
       for _, each in ipairs(jobs) do batch:add(each) end
     end)
-    if not sent and link.broken then error(err, 0) end
+    if not sent and (link.broken or not link.mode) then error(err, 0) end
     batch:settle()
     if not sent then
       -- its value was refused after the settings were sent

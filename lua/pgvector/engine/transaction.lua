@@ -56,6 +56,7 @@ function Savepoint:commit() self:_finish("RELEASE SAVEPOINT ") end
 
 --- Takes back what was done since the savepoint; the transaction goes on.
 function Savepoint:rollback()
+  self._conn:_close_reader()
   self:_finish("ROLLBACK TO SAVEPOINT ", "RELEASE SAVEPOINT ")
 end
 

@@ -77,4 +77,14 @@ function identifiers.truncate(name)
   return ("%s_%08x"):format(name:sub(1, keep), hash(name))
 end
 
+--- A name in which dots separate schema and table, each part quoted where it
+-- needs it.
+-- @tparam string name
+-- @treturn string
+function identifiers.dotted(name)
+  local parts = {}
+  for part in (name .. "."):gmatch("([^.]*)%.") do parts[#parts + 1] = identifiers.quote(part) end
+  return table.concat(parts, ".")
+end
+
 return identifiers
