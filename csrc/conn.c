@@ -6,7 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bridge.h"
 #include "pq.h"
+#include "thread.h"
 
 /* ---- the box ---- */
 
@@ -43,20 +45,54 @@ const char *pgv_check_cstring(lua_State *L, int idx) {
 }
 
 /*
-** A forked child must not say goodbye to the server in its parent's name: it
-** closes its copy of the descriptor and forgets the connection.
+** Takes libpq's connection out of the box to end it, or returns NULL if that
+** is done. A forked child must not say goodbye to the server in its parent's
+** name: it closes its copy of the descriptor and forgets the connection.
 */
-static int conn_finish(lua_State *L) {
-  pgv_conn *c = check_any(L, 1);
+static PGconn *take_out(pgv_conn *c) {
   PGconn *pg = c->pg;
   c->pg = NULL;
   if (c->held != NULL) PQfreemem(c->held);
   c->held = NULL;
+  if (pg == NULL) return NULL;
+  pgv_bridge_forget(PQsocket(pg));
+  if (c->pid == getpid()) return pg;
+  if (PQsocket(pg) >= 0) close(PQsocket(pg));
+  return NULL;
+}
+
+static int conn_finish(lua_State *L) {
+  PQfinish(take_out(check_any(L, 1))); /* NULL is no connection to it */
+  return 0;
+}
+
+static void ignore_notice(void *arg, const PGresult *res) {
+  (void)arg;
+  (void)res;
+}
+
+static void cancel_and_finish(void *arg) {
+  PGconn *pg = (PGconn *)arg;
+  char message[256];
+  PGcancel *cancel = PQgetCancel(pg);
+  if (cancel != NULL) PQcancel(cancel, message, sizeof message);
+  PQfreeCancel(cancel);
+  PQfinish(pg);
+}
+
+/*
+** conn:abandon() finishes a connection that is in the middle of something. The
+** server is asked to stop, or it would notice only at its end that nobody
+** listens; a thread of its own does so, because asking may take a while.
+*/
+static int conn_abandon(lua_State *L) {
+  pgv_conn *c = check_any(L, 1);
+  PGconn *pg = take_out(c);
   if (pg == NULL) return 0;
-  if (c->pid == getpid())
+  PQsetNoticeReceiver(pg, ignore_notice, NULL); /* the queue is Lua's */
+  if (PQtransactionStatus(pg) != PQTRANS_ACTIVE ||
+      pgv_thread_run(cancel_and_finish, pg) != 0)
     PQfinish(pg);
-  else if (PQsocket(pg) >= 0)
-    close(PQsocket(pg));
   return 0;
 }
 
@@ -261,6 +297,7 @@ static const luaL_Reg conn_methods[] = {
     {"escape_identifier", conn_escape_identifier},
     {"escape_literal", conn_escape_literal},
     {"cancel", conn_cancel},
+    {"abandon", conn_abandon},
     {"finish", conn_finish},
     {NULL, NULL},
 };
@@ -283,4 +320,5 @@ void pgv_open_conn(lua_State *L) {
   lua_setfield(L, -2, "__index");
   lua_pop(L, 1);
   pgv_open_connect(L);
+  pgv_open_connector(L);
 }

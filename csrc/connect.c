@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bridge.h"
 #include "pq.h"
 
 /* ---- connection strings ---- */
@@ -70,7 +71,7 @@ static const char *find_sqlstate(const char *p, const char *end) {
 ** an attempt to connect; its verbose text has the SQLSTATE, and more that is
 ** of no use. With several hosts the last one's counts.
 */
-static int connect_fail(lua_State *L, pgv_conn *c) {
+int pgv_connect_fail(lua_State *L, pgv_conn *c) {
   const char *p = PQerrorMessage(c->pg);
   char sqlstate[6] = "";
   pgv_buf *message = pgv_buf_new(L);
@@ -98,8 +99,7 @@ static int connect_fail(lua_State *L, pgv_conn *c) {
 
 /* ---- the steps ---- */
 
-/* [-0, +1, e] a sequence keyword, value, … of the table at 1; their count */
-static int collect_keywords(lua_State *L) {
+int pgv_collect_keywords(lua_State *L) {
   int n = 0;
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_newtable(L);
@@ -120,19 +120,29 @@ static int collect_keywords(lua_State *L) {
   return n;
 }
 
-/* core.connect_start(keywords) → connection, or nil and a report; the table
-** keeps the strings alive */
-static int connect_start(lua_State *L) {
-  int i, n = collect_keywords(L);
-  size_t count = (size_t)n + 1;
-  const char **keys =
-      (const char **)lua_newuserdatauv(L, 2 * count * sizeof *keys, 0);
-  const char **values = keys + count;
+pgv_conn *pgv_conn_new(lua_State *L) {
   pgv_conn *c = (pgv_conn *)lua_newuserdatauv(L, sizeof *c, 0);
   memset(c, 0, sizeof *c);
   c->pid = getpid();
   c->events = "w";
   luaL_setmetatable(L, PGV_CONN);
+  return c;
+}
+
+void pgv_conn_prepare(PGconn *pg, pgv_notices *notices) {
+  PQsetNoticeReceiver(pg, pgv_notices_receive, notices);
+  PQsetErrorVerbosity(pg, PQERRORS_VERBOSE); /* it has the SQLSTATE */
+}
+
+/* core.connect_start(keywords) → connection, or nil and a report; the table
+** keeps the strings alive */
+static int connect_start(lua_State *L) {
+  int i, n = pgv_collect_keywords(L);
+  size_t count = (size_t)n + 1;
+  const char **keys =
+      (const char **)lua_newuserdatauv(L, 2 * count * sizeof *keys, 0);
+  const char **values = keys + count;
+  pgv_conn *c = pgv_conn_new(L);
   for (i = 0; i < n; i++) {
     lua_rawgeti(L, 2, 2 * i + 1);
     lua_rawgeti(L, 2, 2 * i + 2);
@@ -145,19 +155,19 @@ static int connect_start(lua_State *L) {
   if (c->notices == NULL) return luaL_error(L, "not enough memory");
   c->pg = PQconnectStartParams(keys, values, 0);
   if (c->pg == NULL) return luaL_error(L, "not enough memory");
-  PQsetNoticeReceiver(c->pg, pgv_notices_receive, c->notices);
-  PQsetErrorVerbosity(c->pg, PQERRORS_VERBOSE); /* it has the SQLSTATE */
-  if (PQstatus(c->pg) == CONNECTION_BAD) return connect_fail(L, c);
+  pgv_conn_prepare(c->pg, c->notices);
+  if (PQstatus(c->pg) == CONNECTION_BAD) return pgv_connect_fail(L, c);
   return 1;
 }
 
 /* "r", "w", "ok", or nil and a report */
 static int conn_connect_poll(lua_State *L) {
   pgv_conn *c = pgv_check_conn(L, 1);
-  if (PQstatus(c->pg) == CONNECTION_BAD) return connect_fail(L, c);
+  if (PQstatus(c->pg) == CONNECTION_BAD) return pgv_connect_fail(L, c);
   if (!c->polled) { /* libpq: act as if the first answer was "writing" */
     c->polled = 1;
   } else {
+    pgv_bridge_forget(PQsocket(c->pg)); /* libpq may close it */
     switch (PQconnectPoll(c->pg)) {
     case PGRES_POLLING_READING: c->events = "r"; break;
     case PGRES_POLLING_WRITING: c->events = "w"; break;
@@ -166,7 +176,7 @@ static int conn_connect_poll(lua_State *L) {
       PQsetErrorVerbosity(c->pg, PQERRORS_DEFAULT);
       lua_pushliteral(L, "ok");
       return 1;
-    default: return connect_fail(L, c);
+    default: return pgv_connect_fail(L, c);
     }
   }
   lua_pushstring(L, c->events);

@@ -19,6 +19,7 @@ int luaopen_pgvector_core(lua_State *L) {
   lua_pushlightuserdata(L, NULL);
   lua_setfield(L, -2, "null");
   pgv_open_sys(L);
+  pgv_open_bridge(L);
   pgv_open_values(L);
 #ifndef PGV_NO_LIBPQ
   pgv_open_libpq(L);

@@ -121,5 +121,6 @@ void pgv_pushint64(lua_State *L, int64_t v);
 void pgv_open_values(lua_State *L);  /* vector, halfvec, sparsevec, bit, batch */
 void pgv_open_libpq(lua_State *L);   /* connections, results, parameters, COPY */
 void pgv_open_sys(lua_State *L);     /* poll, clock, isatty */
+void pgv_open_bridge(lua_State *L); /* waiting through another thread */
 
 #endif

@@ -178,7 +178,7 @@ void pgv_notices_receive(void *arg, const PGresult *res);
 /* [-0, +1, m] pushes the sequence of reports and empties it; or nil */
 void pgv_notices_drain(lua_State *L, pgv_notices *q);
 
-/* ---- conn.c, connect.c, query.c, params.c, copy.c ---- */
+/* ---- conn.c, connect.c, connector.c, query.c, params.c, copy.c ---- */
 
 #define PGV_CONN "pgvector.connection"
 #define PGV_RESULT "pgvector.result"
@@ -200,6 +200,15 @@ int pgv_conn_fail(lua_State *L, pgv_conn *c);
 int pgv_conn_ok(lua_State *L, pgv_conn *c, int ok);
 /* [-0, +0, e] a string without a zero byte */
 const char *pgv_check_cstring(lua_State *L, int idx);
+/* connect.c */
+/* [-0, +1, e] a sequence keyword, value, … of the table at 1; their count */
+int pgv_collect_keywords(lua_State *L);
+/* [-0, +1, m] an empty box */
+pgv_conn *pgv_conn_new(lua_State *L);
+/* readies a connection that was just started */
+void pgv_conn_prepare(PGconn *pg, pgv_notices *notices);
+/* [-0, +2, m] nil and the report of a failed attempt to connect */
+int pgv_connect_fail(lua_State *L, pgv_conn *c);
 /* [-0, +1, m] a box for the result that the caller gets next */
 PGresult **pgv_result_new(lua_State *L, pgv_notices *q);
 const PGresult *pgv_check_result(lua_State *L, int idx);
@@ -210,6 +219,7 @@ extern const luaL_Reg pgv_connect_methods[], pgv_query_methods[],
 /* [-0, +0, m] each adds its functions to the module table on the top */
 void pgv_open_conn(lua_State *L);
 void pgv_open_connect(lua_State *L);
+void pgv_open_connector(lua_State *L);
 void pgv_open_shape(lua_State *L);
 void pgv_open_result(lua_State *L);
 void pgv_open_copy(lua_State *L);

@@ -336,7 +336,7 @@ function BitConstructor.from_bytes(bytes) end
 ---@field statement_timeout? number seconds, watched by the server
 ---@field timezone? string the session's TimeZone ("UTC")
 ---@field connect_args? table<string, string|number|boolean> further libpq keywords
----@field wait? "auto"|"blocking"|"cqueues"|"luv"|pgvector.Waiter|pgvector.WaitFunction
+---@field wait? "auto"|"blocking"|"cqueues"|"luv"|"openresty"|pgvector.Waiter|pgvector.WaitFunction
 ---@field warn? fun(message: string) told of connections that were never closed; default: stderr
 
 ---@alias pgvector.IsolationLevel "READ UNCOMMITTED"|"READ COMMITTED"|"REPEATABLE READ"|"SERIALIZABLE"|"AUTOCOMMIT"

@@ -259,10 +259,12 @@ describe("the beginning of a transaction", function()
   local function round_trips(conn, fn)
     local link, count = conn._link, 0
     local waiter = link.waiter
-    link.waiter = { release = waiter.release, wait = function(pg_conn, events, deadline)
-      if events == "r" then count = count + 1 end
-      return waiter.wait(pg_conn, events, deadline)
-    end }
+    link.waiter = setmetatable({
+      wait = function(pg_conn, events, deadline)
+        if events == "r" then count = count + 1 end
+        return waiter.wait(pg_conn, events, deadline)
+      end,
+    }, { __index = waiter })
     fn()
     link.waiter = waiter
     return count

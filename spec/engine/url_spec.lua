@@ -58,7 +58,7 @@ describe("create_engine", function()
     { { pool_size = "3" }, "create_engine: pool_size: expected a number, got string" },
     { { isolation_level = "CEREALIZABLE" },
       "isolation_level: unknown level 'CEREALIZABLE', did you mean 'SERIALIZABLE'?" },
-    { { wait = "qcueues" }, "wait: expected 'auto', 'blocking', 'cqueues', 'luv', a function or a table, got 'qcueues', did you mean 'cqueues'?" },
+    { { wait = "qcueues" }, "wait: expected 'auto', 'blocking', 'cqueues', 'luv', 'openresty', a function or a table, got 'qcueues', did you mean 'cqueues'?" },
     { { echo = 1 }, "create_engine: echo: expected true, false or a function, got number" },
   }
   for _, case in ipairs(wrong) do

@@ -79,7 +79,7 @@ describe("a waiter", function()
   for _, case in ipairs{
     { {}, "wait: wait: expected a function, got nil" },
     { { wait = print, release = 1 }, "wait: release: expected a function, got number" },
-    { 3, "wait: expected 'auto', 'blocking', 'cqueues', 'luv', a function or a table, got '3'" },
+    { 3, "wait: expected 'auto', 'blocking', 'cqueues', 'luv', 'openresty', a function or a table, got '3'" },
   } do
     it("is refused: " .. case[2], function()
       local _, err = pg.try(pg.create_engine, url, { wait = case[1] })

@@ -28,13 +28,11 @@ local utc = { UTC = true, ["Etc/UTC"] = true, GMT = true, ["Etc/GMT"] = true, Zu
 -- @treturn Link
 -- @raise OperationalError in libpq's words, without the password
 function Link.connect(keywords, waiter, timeout)
-  local deadline = timeout and core.now() + timeout
-  local pg, err = core.connect_start(keywords)
-  if not pg then error(errors.new("OperationalError", err.message, { is_disconnect = true }), 0) end
   local self = setmetatable({
-    pg = pg,
+    pg = false,        -- until it is connected
     waiter = waiter,
     pid = core.pid(),  -- the process that it belongs to
+    on_abandoned = false, -- function(link), set by the pool while the link is out
     listening = false, -- notifications may come that nobody else wants
     waiting = false,   -- in the middle of a wait: another coroutine must keep out
     mode = false,      -- what occupies the link between calls: "COPY", "a pipeline"
@@ -54,33 +52,43 @@ function Link.connect(keywords, waiter, timeout)
     garbage = nil,     -- names to deallocate
     locks = nil,       -- how many advisory locks the session holds
   }, Link)
-  self:_finish_connecting(deadline)
-  return self
-end
-
-function Link:_finish_connecting(deadline)
-  local pg = self.pg
-  local ok, err = pcall(function()
-    local step, step_error
-    -- libpq's rule: behave as if the first poll had answered "write"
-    local events = "w"
-    repeat
-      if not self.waiter.wait(pg, events, deadline) then
-        errors.raise("TimeoutError", "connection timed out")
-      end
-      step, step_error = pg:connect_poll()
-      events = step
-      if not step then
-        error(errors.new("OperationalError", step_error.message,
-          { is_disconnect = true, sqlstate = step_error.sqlstate }), 0)
-      end
-    until step == "ok"
-    pg:set_nonblocking()
-  end)
+  local ok, err = pcall(self._open, self, keywords, timeout and core.now() + timeout)
   if not ok then
     self:close()
     error(err, 0)
   end
+  return self
+end
+
+local function raise_report(report)
+  error(errors.new("OperationalError", report.message,
+    { is_disconnect = true, sqlstate = report.sqlstate }), 0)
+end
+
+function Link:_open(keywords, deadline)
+  local pg, report = false, nil
+  if self.waiter.connect then pg, report = self.waiter.connect(keywords, deadline, self) end
+  local by_steps = pg == false
+  if by_steps then pg, report = core.connect_start(keywords) end
+  if not pg then raise_report(report) end
+  self.pg = pg
+  if by_steps then self:_finish_connecting(deadline) end
+  pg:set_nonblocking()
+end
+
+function Link:_finish_connecting(deadline)
+  local pg = self.pg
+  local step, report
+  -- libpq's rule: behave as if the first poll had answered "write"
+  local events = "w"
+  repeat
+    if not self.waiter.wait(pg, events, deadline, self) then
+      errors.raise("TimeoutError", "connection timed out")
+    end
+    step, report = pg:connect_poll()
+    events = step
+    if not step then raise_report(report) end
+  until step == "ok"
 end
 
 --- Sets the session parameters on which text forms depend, where they differ,
@@ -115,7 +123,7 @@ function Link:_poll(events, deadline)
   self.waiting = true
   -- an error or a death in here leaves `waiting` set, which is the truth:
   -- nobody can know any more what the server is about to send
-  local ready = self.waiter.wait(self.pg, events, deadline)
+  local ready = self.waiter.wait(self.pg, events, deadline, self)
   self.waiting = false
   return ready
 end
@@ -168,6 +176,7 @@ function Link:_check_free()
   elseif self.waiting or cancel.is_active(self) then -- the latter: inside a notice handler
     errors.raise("InterfaceError", "another query is in progress on this connection")
   end
+  if self.waiter.check then self.waiter.check() end
   self:_start_clock(self.timeout)
 end
 
@@ -265,11 +274,19 @@ end
 --- Closes the connection. Idempotent.
 function Link:close()
   self.broken = true
+  if not self.pg then return end
   if self.pid == core.pid() then
     Link._finish(self.pg, self.waiter)
   else
     self.pg:finish() -- a forked child leaves its parent's loop alone, too
   end
+end
+
+--- Ends the link of a user who died, and what the server does for it.
+function Link:abandon()
+  self.broken = true
+  if self.pg then self.pg:abandon() end
+  if self.on_abandoned then self.on_abandoned(self) end
 end
 
 return Link

@@ -403,7 +403,7 @@ end
 
 --- Runs a script of several statements without parameters.
 function Execution:run_script(link, sql)
-  link:_check_idle()
+  link:_check_free()
   link.statement = { sql = sql, n = 0 }
   local res = execute.simple(link, sql)
   link.statement = nil

@@ -83,8 +83,9 @@ function Engine._new(target, options)
     _keywords = keywords,
     _execution = Execution.new(TypeInfo.new(), options.hide_parameters, echo_function(options.echo)),
   }, Engine)
+  local timeout = waiter.connect and tonumber(keywords.connect_timeout)
   local function open()
-    local link = Link.connect(keywords, waiter)
+    local link = Link.connect(keywords, waiter, timeout)
     local ok, err = pcall(link._pin_settings, link, options.timezone or nil,
       options.statement_timeout or nil, execute.simple)
     if not ok then

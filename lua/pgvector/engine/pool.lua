@@ -32,6 +32,8 @@ local COLLECT_EVERY = 1
 -- @treturn Pool
 function Pool.new(options, waiter, calls)
   local self = setmetatable({ options = options, waiter = waiter, calls = calls }, Pool)
+  -- a link has this while it is out, for a waiter that finds its user dead
+  self.on_abandoned = function(link) self:checkin(link) end
   self.generation = 0           -- links of an older one are not reused
   self.collected = -math.huge   -- when the last full collection was
   self:_empty()
@@ -165,6 +167,7 @@ function Pool:_queue_up(holder, turn)
 end
 
 function Pool:_take_place(holder)
+  if self.waiter.reclaim and self:_is_full() then self.waiter.reclaim() end
   if self:_is_full() then
     local turn = self.waiter.turn()
     if turn then return self:_queue_up(holder, turn) end
@@ -221,7 +224,7 @@ function Pool:checkout()
     error(link, 0)
   end
   holder.pg = link.pg
-  link.holder, link.guard = holder, guard
+  link.holder, link.guard, link.on_abandoned = holder, guard, self.on_abandoned
   return link
 end
 
@@ -232,13 +235,18 @@ function Pool:checkin(link)
     link:close()
     return
   end
+  local holder = link.holder
+  if not holder then return end -- given back already, by who found its user dead
   local fit = self:_fit(link)
   if fit and self.options.pool_reset_on_return == "rollback" and link.pg:transaction_status() ~= "idle" then
     fit = pcall(self.calls.rollback, link) and self:_fit(link)
   end
-  local holder = link.holder
-  link.holder, link.guard, link.notice_handler = nil, nil, false
-  if not fit then link:close() end
+  link.holder, link.guard, link.on_abandoned, link.notice_handler = nil, nil, false, false
+  if not fit then
+    link:close()
+  elseif self.waiter.rest then
+    self.waiter.rest(link.pg)
+  end
   self:_pass_on(holder, fit and link or nil)
 end
 

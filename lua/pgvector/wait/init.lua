@@ -16,6 +16,14 @@
 --   leaves it to the loop to run the coroutine, and returns false if that is
 --   known to be dead.
 --
+-- The waiter of nginx has more:
+--
+-- * `check()` raises where no command may be sent.
+-- * `connect(keywords, deadline, link)` connects, or returns false.
+-- * `rest(conn)` is called when a connection goes back to the pool.
+-- * `reclaim()` abandons the links of requests that are over.
+-- * `wait` is told the link, too.
+--
 -- @module pgvector.wait
 
 local compat = require "pgvector.compat"
@@ -28,9 +36,16 @@ local modules = {
   blocking = "pgvector.wait.blocking",
   cqueues = "pgvector.wait.cqueues",
   luv = "pgvector.wait.luv",
+  openresty = "pgvector.wait.openresty",
 }
 
 local function nothing() return nil end
+
+-- Are we inside nginx, with its Lua module?
+local function in_nginx()
+  local ngx = rawget(_G, "ngx")
+  return type(ngx) == "table" and ngx.socket ~= nil and ngx.get_phase ~= nil
+end
 
 local function require_loop(name)
   if not compat.can_yield_in_pcall then
@@ -43,12 +58,13 @@ local function require_loop(name)
 end
 
 --- The waiter for an engine's `wait` option.
--- @param option nil or a name: "auto", "blocking", "cqueues", "luv"; or a
+-- @param option nil or a name: "auto", "blocking", "cqueues", "luv", "openresty"; or a
 --   waiter of the user's: a table, or only its `wait` function
 -- @treturn table with wait, release and turn
 -- @raise ArgumentError
 function wait.resolve(option)
   if option == nil then option = "auto" end
+  if option == "auto" and in_nginx() then option = "openresty" end
   if type(option) == "function" then option = { wait = option } end
   if type(option) == "table" then
     for _, name in ipairs { "wait", "release", "turn" } do
@@ -61,8 +77,11 @@ function wait.resolve(option)
   end
   if not modules[option] then
     errors.raise("ArgumentError",
-      "wait: expected 'auto', 'blocking', 'cqueues', 'luv', a function or a table, got '%s'%s",
+      "wait: expected 'auto', 'blocking', 'cqueues', 'luv', 'openresty', a function or a table, got '%s'%s",
       tostring(option), errors.did_you_mean(option, modules))
+  end
+  if option == "openresty" and not in_nginx() then
+    errors.raise("InterfaceError", "wait: 'openresty' works inside nginx with its Lua module only")
   end
   if option == "cqueues" or option == "luv" then return require_loop(option) end
   return require(modules[option])

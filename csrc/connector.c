@@ -1,0 +1,206 @@
+/*
+** Connecting in a thread: what libpq does without asking (looking up names,
+** reading password files and certificates) does not hold up an event loop.
+** The thread has the attempt to itself until it is done.
+*/
+#if !defined(_POSIX_C_SOURCE)
+#define _POSIX_C_SOURCE 200809L
+#endif
+
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bridge.h"
+#include "pq.h"
+#include "thread.h"
+
+#define ATTEMPT "pgvector.attempt"
+#define GLANCE 50 /* ms between two looks whether anybody still cares */
+
+typedef struct attempt {
+  pthread_mutex_t lock; /* of the two counters and of pg */
+  int refs;             /* the thread and the box */
+  int state;            /* CONNECTING, DONE; ABANDONED by the box */
+  PGconn *pg;
+  pgv_notices *notices;
+  pgv_ticket ticket; /* to be signalled */
+  const char **keys, **values;
+} attempt;
+
+enum { CONNECTING, DONE, ABANDONED };
+
+/* ---- both sides ---- */
+
+static int state_of(attempt *a) {
+  int state;
+  pthread_mutex_lock(&a->lock);
+  state = a->state;
+  pthread_mutex_unlock(&a->lock);
+  return state;
+}
+
+static void release(attempt *a) {
+  int refs;
+  pthread_mutex_lock(&a->lock);
+  refs = --a->refs;
+  pthread_mutex_unlock(&a->lock);
+  if (refs > 0) return;
+  PQfinish(a->pg);
+  pgv_notices_unref(a->notices);
+  pthread_mutex_destroy(&a->lock);
+  free(a->keys);
+  free(a);
+}
+
+/* ---- the thread ---- */
+
+static void try_to_connect(attempt *a) {
+  /* libpq's rule: act as if the first answer was "writing" */
+  PostgresPollingStatusType step = PGRES_POLLING_WRITING;
+  a->pg = PQconnectStartParams(a->keys, a->values, 0);
+  if (a->pg == NULL) return;
+  pgv_conn_prepare(a->pg, a->notices);
+  if (PQstatus(a->pg) == CONNECTION_BAD) return;
+  while (step == PGRES_POLLING_READING || step == PGRES_POLLING_WRITING) {
+    struct pollfd p;
+    p.fd = PQsocket(a->pg);
+    p.events = step == PGRES_POLLING_READING ? POLLIN : POLLOUT;
+    while (poll(&p, 1, GLANCE) <= 0)
+      if (state_of(a) == ABANDONED || pgv_thread_leaving()) return;
+    step = PQconnectPoll(a->pg);
+  }
+}
+
+static void run(void *arg) {
+  attempt *a = (attempt *)arg;
+  pgv_ticket ticket = a->ticket;
+  try_to_connect(a);
+  pthread_mutex_lock(&a->lock);
+  if (a->state == CONNECTING) a->state = DONE;
+  pthread_mutex_unlock(&a->lock);
+  pgv_bridge_signal(ticket);
+  release(a);
+}
+
+/* ---- the box ---- */
+
+/* copies the n keywords of the sequence at idx; NULL if there is no memory */
+static attempt *new_attempt(lua_State *L, int idx, int n) {
+  size_t pointers = 2 * ((size_t)n + 1), bytes = 0;
+  attempt *a = (attempt *)calloc(1, sizeof *a);
+  char *text;
+  int i;
+  if (a == NULL) return NULL;
+  for (i = 1; i <= 2 * n; i++) {
+    lua_rawgeti(L, idx, i);
+    bytes += lua_rawlen(L, -1) + 1;
+    lua_pop(L, 1);
+  }
+  a->keys = (const char **)malloc(pointers * sizeof *a->keys + bytes);
+  a->notices = pgv_notices_new();
+  if (a->keys == NULL || a->notices == NULL) {
+    free(a->keys);
+    pgv_notices_unref(a->notices);
+    free(a);
+    return NULL;
+  }
+  a->values = a->keys + n + 1;
+  a->keys[n] = a->values[n] = NULL;
+  text = (char *)(a->keys + pointers);
+  for (i = 0; i < 2 * n; i++) {
+    size_t size;
+    lua_rawgeti(L, idx, i + 1);
+    size = lua_rawlen(L, -1) + 1;
+    memcpy(text, lua_tostring(L, -1), size);
+    lua_pop(L, 1);
+    (i % 2 == 0 ? a->keys : a->values)[i / 2] = text;
+    text += size;
+  }
+  pthread_mutex_init(&a->lock, NULL);
+  a->refs = 1;
+  return a;
+}
+
+static attempt **check_box(lua_State *L) {
+  return (attempt **)luaL_checkudata(L, 1, ATTEMPT);
+}
+
+/*
+** core.connect_begin(keywords, channel [, timeout in ms]) → attempt. The
+** channel is answered "r" when the attempt has ended, "t" after the timeout.
+*/
+static int connect_begin(lua_State *L) {
+  attempt **box;
+  int n, failure;
+  lua_settop(L, 3);
+  n = pgv_collect_keywords(L); /* at 4 */
+  box = (attempt **)lua_newuserdatauv(L, sizeof *box, 0);
+  *box = NULL;
+  luaL_setmetatable(L, ATTEMPT);
+  *box = new_attempt(L, 4, n);
+  if (*box == NULL) return luaL_error(L, "not enough memory");
+  (*box)->ticket = pgv_channel_expect(L, 2, 3);
+  (*box)->refs = 2;
+  failure = pgv_thread_run(run, *box);
+  if (failure == 0) return 1;
+  (*box)->refs = 1;
+  pgv_raise(L, "OperationalError", NULL, "cannot start a thread: %s",
+            strerror(failure));
+}
+
+/* attempt:take() → connection, or nil and a report; nil while it goes on */
+static int attempt_take(lua_State *L) {
+  attempt **box = check_box(L), *a = *box;
+  pgv_conn *c;
+  if (a == NULL)
+    pgv_raise(L, "InterfaceError", NULL, "the attempt to connect is over");
+  if (state_of(a) != DONE) return 0;
+  c = pgv_conn_new(L);
+  if (a->pg == NULL) return luaL_error(L, "not enough memory");
+  c->pg = a->pg;
+  c->notices = a->notices;
+  a->pg = NULL;
+  a->notices = NULL;
+  *box = NULL;
+  release(a);
+  if (PQstatus(c->pg) != CONNECTION_OK) return pgv_connect_fail(L, c);
+  c->events = "r";
+  PQsetErrorVerbosity(c->pg, PQERRORS_DEFAULT);
+  return 1;
+}
+
+/* attempt:abandon() the thread ends it when it next looks */
+static int attempt_abandon(lua_State *L) {
+  attempt **box = check_box(L), *a = *box;
+  if (a == NULL) return 0;
+  *box = NULL;
+  pthread_mutex_lock(&a->lock);
+  a->state = ABANDONED;
+  pthread_mutex_unlock(&a->lock);
+  release(a);
+  return 0;
+}
+
+static const luaL_Reg attempt_methods[] = {
+    {"take", attempt_take},
+    {"abandon", attempt_abandon},
+    {NULL, NULL},
+};
+
+static const luaL_Reg attempt_meta[] = {
+    {"__gc", attempt_abandon},
+    {"__close", attempt_abandon},
+    {NULL, NULL},
+};
+
+void pgv_open_connector(lua_State *L) {
+  luaL_newmetatable(L, ATTEMPT);
+  luaL_setfuncs(L, attempt_meta, 0);
+  luaL_newlib(L, attempt_methods);
+  lua_setfield(L, -2, "__index");
+  lua_pop(L, 1);
+  lua_pushcfunction(L, connect_begin);
+  lua_setfield(L, -2, "connect_begin");
+}

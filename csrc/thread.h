@@ -1,0 +1,20 @@
+/*
+** Threads of the core. None of them ever runs Lua.
+*/
+#ifndef PGV_THREAD_H
+#define PGV_THREAD_H
+
+#include <stddef.h>
+
+/* starts a detached thread with every signal blocked; 0 or an errno */
+int pgv_thread_start(void *(*run)(void *arg), void *arg, size_t stack);
+
+/*
+** The same for work that ends by itself. When the process exits it waits a
+** moment for such threads: libraries under them, such as OpenSSL's, clean up
+** at exit. Long work looks at pgv_thread_leaving now and then.
+*/
+int pgv_thread_run(void (*work)(void *arg), void *arg);
+int pgv_thread_leaving(void);
+
+#endif
