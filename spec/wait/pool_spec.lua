@@ -70,14 +70,14 @@ for _, loop in ipairs(loops) do
     end)
 
     it("skips those who have given up", function()
-      make{ pool_size = 1, max_overflow = 0, pool_timeout = 0.1 }
+      make{ pool_size = 1, max_overflow = 0, pool_timeout = 1 }
       local served = {}
       loop.run(function()
         local conn = engine:connect()
         loop.spawn(function() served[1] = pcall(engine.connect, engine, function() end) end)
-        loop.sleep(0.07)
+        loop.sleep(0.7)
         loop.spawn(function() served[2] = pcall(engine.connect, engine, function() end) end)
-        loop.sleep(0.06)
+        loop.sleep(0.6)
         conn:close()
       end)
       assert.same({ false, true }, served)

@@ -148,8 +148,8 @@ local function queue_both(pipeline, step, parsed, name, sql, encoder, values, n,
   pipeline:prepared(step, name, encoder, values, n, format)
 end
 
---- Parses a statement under a name and runs it.
--- @tparam table parsed gets a `result` once the server knows the name
+-- Parses a statement under a name and runs it. `parsed` is the step of the
+-- parsing: it gets a `result` once the server knows the name.
 function execute.prepare(link, parsed, name, sql, encoder, values, n, format, deadline)
   return in_pipeline(link, deadline, queue_both, parsed, name, sql, encoder, values, n, format)
 end

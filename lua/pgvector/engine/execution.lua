@@ -344,9 +344,9 @@ function Execution:_send(link, job)
   return execute.prepare(link, parsed, name, job.sql, plan.encoder, job.values, job.n, plan.format)
 end
 
---- Calls `send(self, link, …)`, and once more if a prepared statement has
--- become stale and nothing is lost by starting over.
--- @tparam table plans of the statements
+-- Calls `send(self, link, …)`, and once more if a prepared statement has
+-- become stale and nothing is lost by starting over. `plans` are those of the
+-- statements.
 function Execution:retrying(link, plans, send, ...)
   local cache, opening, statement = link.prepared, link.opening, link.statement
   if not cache then return send(self, link, ...) end
@@ -365,8 +365,8 @@ function Execution:retrying(link, plans, send, ...)
   return send(self, link, ...)
 end
 
---- The result of a job's answer.
--- @tparam ?table into the empty table that becomes the result
+-- The result of a job's answer; `into` is the empty table that becomes it, if
+-- there is one already.
 function Execution:result_of(link, job, res, into)
   local decoder
   if res:status() == "tuples_ok" then
