@@ -111,6 +111,15 @@ describe("execute", function()
         local delete = pg.delete(docs):where(docs.c.id:eq(pg.bindparam("which", { type = pg.BigInteger })))
         assert.equal(1, conn:execute(delete, { { which = 2 }, { which = 99 } }).rowcount)
         assert.same({ "one", "three" }, conn:scalars(pg.select(docs.c.title):order_by(docs.c.id)):all())
+        local by_id = pg.update(docs):where(docs.c.id:eq(pg.bindparam("which", { type = pg.BigInteger })))
+        conn:execute(by_id, { { which = 1, title = "a" }, { which = 3, title = "b", stamp = 7 } })
+        assert.same({ { "a", 42 }, { "b", 7 } }, (function()
+          local rows = {}
+          for i, title, stamp in conn:execute(pg.select(docs.c.title, docs.c.stamp):order_by(docs.c.id)):tuples() do
+            rows[i] = { title, stamp }
+          end
+          return rows
+        end)())
       end)
     end)
 

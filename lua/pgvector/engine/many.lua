@@ -13,10 +13,12 @@ local Result = require "pgvector.engine.result"
 
 local many = {}
 
---- What the compiler must know of the values to come: for an insert the names
--- are its columns.
+local takes_columns = { insert = true, update = true }
+
+--- What the compiler must know of the values to come: in an insert the names
+-- are columns, in an update those that are no parameters of the statement.
 function many.compile_options(stmt, row)
-  if stmt.__visit_name ~= "insert" then return nil end
+  if not takes_columns[stmt.__visit_name] then return nil end
   local keys = {}
   for key in pairs(row) do
     if type(key) ~= "string" then
