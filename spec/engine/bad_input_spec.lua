@@ -1,6 +1,7 @@
 local cluster = require "spec.support.cluster"
 local db = require "spec.support.db"
 local pg = require "pgvector"
+local socket = require "socket"
 
 -- What goes wrong most often, and what it is called.
 describe("a connection attempt", function()
@@ -19,6 +20,15 @@ describe("a connection attempt", function()
     assert.truthy(err.message:find("No such file or directory", 1, true))
     err = fails("postgresql://127.0.0.1:1/d")
     assert.truthy(err.message:find("Connection refused", 1, true))
+  end)
+
+  it("to a server that does not answer ends after connect_timeout", function()
+    local deaf = assert(socket.bind("127.0.0.1", 0)) -- the system accepts, nobody reads
+    local _, port = deaf:getsockname()
+    local err = fails(("postgresql://127.0.0.1:%d/d?connect_timeout=1"):format(port))
+    deaf:close()
+    assert.equal("TimeoutError", err.class)
+    assert.equal("connection timed out", err.message)
   end)
 
   it("to a database that does not exist names it", function()

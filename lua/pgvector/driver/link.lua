@@ -24,7 +24,7 @@ local utc = { UTC = true, ["Etc/UTC"] = true, GMT = true, ["Etc/GMT"] = true, Zu
 --- Opens a connection.
 -- @tparam table keywords libpq's connection keywords → strings
 -- @tparam table waiter see pgvector.wait
--- @tparam ?number timeout seconds for all of it; nil leaves it to libpq's connect_timeout
+-- @tparam ?number timeout seconds for all of it, however many hosts; nil waits for ever
 -- @treturn Link
 -- @raise OperationalError in libpq's words, without the password
 function Link.connect(keywords, waiter, timeout)

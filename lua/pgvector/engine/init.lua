@@ -83,7 +83,9 @@ function Engine._new(target, options)
     _keywords = keywords,
     _execution = Execution.new(TypeInfo.new(), options.hide_parameters, echo_function(options.echo)),
   }, Engine)
-  local timeout = waiter.connect and tonumber(keywords.connect_timeout)
+  -- libpq leaves this to whoever connects in steps; it counts nothing below 1
+  local timeout = tonumber(keywords.connect_timeout)
+  if timeout and timeout <= 0 then timeout = nil end
   local function open()
     local link = Link.connect(keywords, waiter, timeout)
     local ok, err = pcall(link._pin_settings, link, options.timezone or nil,
