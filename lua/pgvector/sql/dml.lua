@@ -70,10 +70,19 @@ function dml.default(column, default)
   return base.node{ __visit_name = "bind", value = default, type = column.type, name = column.name }
 end
 
---- The parameter for a column whose value comes with each row of an execution.
-function dml.row_parameter(column)
-  return base.node{ __visit_name = "bind", key = column.key, required = true, type = column.type,
-                    name = column.name }
+--- Parameters for columns whose values come with each row of an execution.
+-- @tparam table from the table
+-- @tparam ?table keys those of the rows
+-- @treturn table column → node
+function dml.row_parameters(from, keys)
+  local parameters = {}
+  for _, key in ipairs(keys or {}) do
+    local column = coerce.column_of(from, key, "execute")
+    parameters[column] = base.node{
+      __visit_name = "bind", key = column.key, required = true, type = column.type, name = column.name,
+    }
+  end
+  return parameters
 end
 
 -- RETURNING --------------------------------------------------------------------

@@ -191,11 +191,7 @@ end
 -- each column. `keys` are those of the rows to come.
 function Insert:_assignments(keys)
   local given = self._rows or {}
-  local parameters = {}
-  for _, key in ipairs(keys or {}) do
-    local column = coerce.column_of(self._table, key, "execute")
-    parameters[column] = dml.row_parameter(column)
-  end
+  local parameters = dml.row_parameters(self._table, keys)
   local columns, rows = {}, {}
   local count = math.max(#given, 1)
   for i = 1, count do rows[i] = {} end

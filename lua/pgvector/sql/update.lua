@@ -36,11 +36,7 @@ end
 -- `{ column, node }` in the table's order. `keys` are those of the rows to come.
 function Update:_assignments(keys)
   local set = self._set or {}
-  local parameters = {}
-  for _, key in ipairs(keys or {}) do
-    local column = coerce.column_of(self._table, key, "execute")
-    parameters[column] = dml.row_parameter(column)
-  end
+  local parameters = dml.row_parameters(self._table, keys)
   local list = {}
   for _, column in ipairs(self._table:_columns()) do
     local node = parameters[column] or set[column]
