@@ -14,14 +14,15 @@ typedef struct result {
   int readers; /* calls under way that read it */
 } result;
 
-PGresult **pgv_result_new(lua_State *L, pgv_notices *q) {
+void pgv_result_push(lua_State *L, pgv_conn *c) {
   result *r = (result *)lua_newuserdatauv(L, sizeof *r, 0);
   r->pg = NULL;
   r->notices = NULL;
   r->readers = 0;
   luaL_setmetatable(L, PGV_RESULT);
-  r->notices = pgv_notices_ref(q);
-  return &r->pg;
+  r->notices = pgv_notices_ref(c->notices);
+  r->pg = c->taken;
+  c->taken = NULL;
 }
 
 static result *check_any(lua_State *L, int idx) {
@@ -55,9 +56,9 @@ static int result_tostring(lua_State *L) {
 
 /* ---- description ---- */
 
-static int result_status(lua_State *L) {
+void pgv_push_status(lua_State *L, const PGresult *res) {
   const char *name;
-  switch (PQresultStatus(pgv_check_result(L, 1))) {
+  switch (PQresultStatus(res)) {
   case PGRES_EMPTY_QUERY: name = "empty_query"; break;
   case PGRES_COMMAND_OK: name = "command_ok"; break;
   case PGRES_TUPLES_OK: name = "tuples_ok"; break;
@@ -72,6 +73,10 @@ static int result_status(lua_State *L) {
   default: name = "bad_response";
   }
   lua_pushstring(L, name);
+}
+
+static int result_status(lua_State *L) {
+  pgv_push_status(L, pgv_check_result(L, 1));
   return 1;
 }
 
@@ -181,6 +186,15 @@ static int result_cmd_tuples(lua_State *L) {
   return 1;
 }
 
+/* the status, how many rows there are, and how many the command touched, or
+** nil: what is asked of every result, in one call */
+static int result_summary(lua_State *L) {
+  const PGresult *r = pgv_check_result(L, 1);
+  pgv_push_status(L, r);
+  lua_pushinteger(L, PQntuples(r));
+  return 2 + result_cmd_tuples(L);
+}
+
 /* a string that is the same for results of the same shape: what a decoder
 ** depends on */
 static int result_signature(lua_State *L) {
@@ -195,6 +209,22 @@ static int result_signature(lua_State *L) {
     luaL_addlstring(&b, PQfname(r, i), strlen(PQfname(r, i)) + 1);
   }
   luaL_pushresult(&b);
+  return 1;
+}
+
+/* result:matches(signature): is it this result's? */
+static int result_matches(lua_State *L) {
+  const PGresult *r = pgv_check_result(L, 1);
+  size_t n;
+  const char *p = luaL_checklstring(L, 2, &n), *end = p + n;
+  int i, fields = PQnfields(r), same = 1;
+  for (i = 0; same && i < fields; i++) {
+    size_t size = strlen(PQfname(r, i)) + 1;
+    same = (size_t)(end - p) >= 4 + size && pgv_get32(p) == PQftype(r, i) &&
+           memcmp(p + 4, PQfname(r, i), size) == 0;
+    p += 4 + size;
+  }
+  lua_pushboolean(L, same && p == end);
   return 1;
 }
 
@@ -383,6 +413,8 @@ static const luaL_Reg result_methods[] = {
     {"formats", result_formats},
     {"mods", result_mods},
     {"signature", result_signature},
+    {"matches", result_matches},
+    {"summary", result_summary},
     {"table_oid", result_table_oid},
     {"cmd_status", result_cmd_status},
     {"cmd_tuples", result_cmd_tuples},
