@@ -186,15 +186,6 @@ static int result_cmd_tuples(lua_State *L) {
   return 1;
 }
 
-/* the status, how many rows there are, and how many the command touched, or
-** nil: what is asked of every result, in one call */
-static int result_summary(lua_State *L) {
-  const PGresult *r = pgv_check_result(L, 1);
-  pgv_push_status(L, r);
-  lua_pushinteger(L, PQntuples(r));
-  return 2 + result_cmd_tuples(L);
-}
-
 /* a string that is the same for results of the same shape: what a decoder
 ** depends on */
 static int result_signature(lua_State *L) {
@@ -212,11 +203,9 @@ static int result_signature(lua_State *L) {
   return 1;
 }
 
-/* result:matches(signature): is it this result's? */
-static int result_matches(lua_State *L) {
-  const PGresult *r = pgv_check_result(L, 1);
-  size_t n;
-  const char *p = luaL_checklstring(L, 2, &n), *end = p + n;
+/* is this n bytes long string the signature of r? */
+static int has_signature(const PGresult *r, const char *p, size_t n) {
+  const char *end = p + n;
   int i, fields = PQnfields(r), same = 1;
   for (i = 0; same && i < fields; i++) {
     size_t size = strlen(PQfname(r, i)) + 1;
@@ -224,8 +213,22 @@ static int result_matches(lua_State *L) {
            memcmp(p + 4, PQfname(r, i), size) == 0;
     p += 4 + size;
   }
-  lua_pushboolean(L, same && p == end);
-  return 1;
+  return same && p == end;
+}
+
+/*
+** result:summary([signature]): what is asked of every result, in one call: its
+** status, how many rows there are, whether it has this signature, and how many
+** rows the command touched, or nil
+*/
+static int result_summary(lua_State *L) {
+  const PGresult *r = pgv_check_result(L, 1);
+  size_t n = 0;
+  const char *signature = luaL_optlstring(L, 2, NULL, &n);
+  pgv_push_status(L, r);
+  lua_pushinteger(L, PQntuples(r));
+  lua_pushboolean(L, signature != NULL && has_signature(r, signature, n));
+  return 3 + result_cmd_tuples(L);
 }
 
 static int result_nparams(lua_State *L) {
@@ -413,7 +416,6 @@ static const luaL_Reg result_methods[] = {
     {"formats", result_formats},
     {"mods", result_mods},
     {"signature", result_signature},
-    {"matches", result_matches},
     {"summary", result_summary},
     {"table_oid", result_table_oid},
     {"cmd_status", result_cmd_status},

@@ -62,6 +62,7 @@ function Pipeline:_expect(step)
   if self.unflushed == FLUSH_EVERY then
     self.unflushed = 0
     self.link:_flush(self.deadline)
+    if not self.link.pg:consume_input() then return end -- the next step tells why
     self:_read(false)
   end
 end

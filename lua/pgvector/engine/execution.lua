@@ -151,7 +151,8 @@ end
 
 -- The decoder of a result, and the names of its columns.
 function Execution:_decoder(link, plan, res, columns)
-  if plan.decoder and res:matches(plan.signature) then return plan.decoder, plan.names end
+  local _, _, known = res:summary(plan.signature)
+  if known then return plan.decoder, plan.names end
   local kinds, binary = self.typeinfo:_kinds_of(link, res:oids())
   if not binary and plan.format == 1 then
     plan.format = nil
@@ -368,13 +369,14 @@ end
 -- The result of a job's answer; `into` is the table that becomes it, if
 -- there is one already; see Result._room.
 function Execution:result_of(link, job, res, into)
-  local status, rows, touched = res:summary()
+  local plan = job.plan
+  local status, rows, known, touched = res:summary(plan.signature)
   if status ~= "tuples_ok" then
     self:_executed(link, res)
     return Result._touched(res, touched, into)
   end
-  local decoder, names = self:_decoder(link, job.plan, res, job.columns)
-  return Result._buffered(res, decoder, names, rows, touched, job.columns, into)
+  if not known then self:_decoder(link, plan, res, job.columns) end
+  return Result._buffered(res, plan.decoder, plan.names, rows, touched, job.columns, into)
 end
 
 --- Runs one job.

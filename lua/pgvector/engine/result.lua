@@ -285,7 +285,10 @@ end
 
 --- A table that is to become a result, with room for its fields.
 function Result._room()
-  return { _result = false, _source = false, _names = false, _n = false, _next = false, _columns = false, _closed = false }
+  return {
+    _result = false, _source = false, _names = false, _n = false, _next = false, _columns = false,
+    _closed = false,
+  }
 end
 
 --- A result over a core result with rows.

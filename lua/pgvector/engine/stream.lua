@@ -101,7 +101,7 @@ local function run(conn, job_of, settings, chunk)
     end
   end)
   if complete then
-    local status, _, touched = complete:summary()
+    local status, _, _, touched = complete:summary()
     if status ~= "tuples_ok" then return Result._touched(complete, touched) end
     names = complete:names()
     complete:clear()

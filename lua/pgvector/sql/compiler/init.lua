@@ -270,7 +270,7 @@ local function check_superfluous(compiled, params)
     end
     compiled.parameter_names = names
   end
-  for name in pairs(params) do
+  for name in next, params do
     if not names[name] then
       unknown = unknown or {}
       unknown[#unknown + 1] = tostring(name)
