@@ -210,14 +210,14 @@ function Fetch:unique(by)
   return self
 end
 
---- Frees the result; using it afterwards raises. Idempotent.
-function Fetch:close()
-  local result = self._result
-  if not result._closed then
-    result._closed = true
-    if result._source then result._source:clear() end
-  end
+local function close(result)
+  if result._closed then return end
+  result._closed = true
+  if result._source then result._source:clear() end
 end
+
+--- Frees the result; using it afterwards raises. Idempotent.
+function Fetch:close() close(self._result) end
 
 Fetch.__close = Fetch.close -- local result <close> = conn:execute(…)
 
@@ -436,7 +436,7 @@ function Result:scalar()
     return self:scalars():first()
   end
   local value = self._source:value(at, 1)
-  self:close()
+  close(self)
   return single(value)
 end
 

@@ -292,8 +292,7 @@ function compiler.values(compiled, params)
   if not params then params = no_params else check_superfluous(compiled, params) end
   local binds = compiled.binds
   local n = #binds
-  local values = { false, false, false, false, n = n } -- room for a few
-  for i = n + 1, 4 do values[i] = nil end
+  local values = { nil, nil, nil, nil, n = n } -- room for a few
   for i = 1, n do
     local bind = binds[i]
     local value
