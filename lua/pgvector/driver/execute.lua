@@ -32,7 +32,7 @@ local function refuse_copy(link, status, deadline)
     link:_flush(deadline)
     return errors.new("InterfaceError", "COPY FROM STDIN needs conn:copy_in")
   end
-  link.pg:cancel() -- spares reading all of it
+  pcall(cancel.request, link, deadline) -- spares reading all of it
   cancel.skip_copy(link, deadline)
   return errors.new("InterfaceError", "COPY TO STDOUT needs conn:copy_out")
 end

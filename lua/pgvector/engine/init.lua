@@ -83,11 +83,8 @@ function Engine._new(target, options)
     _keywords = keywords,
     _execution = Execution.new(TypeInfo.new(), options.hide_parameters, echo_function(options.echo)),
   }, Engine)
-  -- libpq leaves this to whoever connects in steps; it counts nothing below 1
-  local timeout = tonumber(keywords.connect_timeout)
-  if timeout and timeout <= 0 then timeout = nil end
   local function open()
-    local link = Link.connect(keywords, waiter, timeout)
+    local link = Link.connect(keywords, waiter)
     local ok, err = pcall(link._pin_settings, link, options.timezone or nil,
       options.statement_timeout or nil, execute.simple)
     if not ok then
