@@ -15,7 +15,7 @@ function execute.raise(link, result)
   result:clear()
   local err = errors.from_server(fields)
   if link.broken or link.pg:status() == "bad" then
-    link.broken = true
+    link.broken, link.lost = true, true
     err.is_disconnect = true
   end
   link:_raise(err)

@@ -38,6 +38,7 @@ function Link.connect(keywords, waiter)
     mode = false,      -- what occupies the link between calls: "COPY", "a pipeline"
     reader = false,    -- the Reader that does, if it is one
     broken = false,
+    lost = false,      -- broken, because the server or the network ended it
     stopping = false,  -- in the middle of a cancellation
     cancelling = false, -- a cancel request is under way
     timeout = false,   -- seconds that a command may take
@@ -174,7 +175,7 @@ end
 
 --- Raises for a step that failed: the connection is gone.
 function Link:_lost(fields)
-  self.broken = true
+  self.broken, self.lost = true, true
   local err = errors.new(fields.sqlstate and errors.class_for(fields.sqlstate) or "OperationalError",
     fields.message, fields)
   err.is_disconnect = true

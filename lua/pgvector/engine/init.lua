@@ -113,7 +113,7 @@ end
 
 -- Returns a link to the pool; the loss of one to the server ends its generation.
 function Engine:_give_back(link)
-  if link.pg:status() == "bad" then self._pool:invalidate() end
+  if link.lost then self._pool:invalidate() end
   link.statement, link.types_changed, link.opening, link.timeout = nil, nil, nil, false
   -- what is open is about to be rolled back
   if link.prepared then link.prepared:ended(false) end
