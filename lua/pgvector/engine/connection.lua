@@ -18,6 +18,7 @@ local pipelined = require "pgvector.engine.pipelined"
 local notify = require "pgvector.driver.notify"
 local options_of = require "pgvector.engine.options"
 local search_settings = require "pgvector.engine.settings"
+local statement = require "pgvector.engine.statement"
 local stream = require "pgvector.engine.stream"
 local tokenizer = require "pgvector.sql.tokenizer"
 local transactions = require "pgvector.engine.transaction"
@@ -40,7 +41,8 @@ function Connection._new(engine, link)
     _timeout = false,     -- seconds that a command may take
     _stream = false,      -- are rows read while they arrive?
     _yield_per = false,
-    _notice_handler = nil,
+    _notice_handler = false,
+    _closed = false,
   }, Connection)
 end
 
@@ -52,11 +54,11 @@ end
 
 -- The link, a new one if the former was invalidated.
 function Connection:_live_link()
-  self:_check_open()
+  Connection._check_open(self)
   local link = self._link
   if not link then
     link = self.engine._pool:checkout()
-    link.notice_handler = self._notice_handler or false
+    link.notice_handler = self._notice_handler
     link.timeout = self._timeout
     self._link = link
   elseif link.broken then
@@ -114,7 +116,7 @@ end
 
 -- Begins a transaction where the isolation level wants one.
 function Connection:_autobegin()
-  local link = self:_live_link()
+  local link = Connection._live_link(self)
   if self._begun then
     if self._succeeded or link.pg:transaction_status() ~= "inerror" then return link end
     -- only the statement that opened this transaction ran in it, and it failed:
@@ -250,7 +252,7 @@ end
 
 --- Runs a compiled statement with values in $n order.
 function Connection:_execute_compiled(compiled, values)
-  local link = self:_autobegin()
+  local link = Connection._autobegin(self)
   local settings, execution = compiled.settings, self._execution
   local result
   if settings and #settings > 0 then
@@ -287,37 +289,16 @@ function Connection:_execute_many(jobs)
   return result
 end
 
-local function is_row_list(params)
-  return type(params) == "table" and type(params[1]) == "table"
-end
-
-local function check_statement(where, stmt, params)
-  if type(stmt) == "string" then
-    errors.raise("ArgumentError", "a plain string is not executable: wrap it in pg.text(…), or use exec_sql")
-  elseif not compiler.is_executable(stmt) then
-    errors.raise("ArgumentError", "%s: expected a statement, got %s", where, class.describe(stmt))
-  end
-  if params ~= nil and type(params) ~= "table" then
-    errors.raise("ArgumentError", "params: expected a table, got %s", type(params))
-  end
-end
-
--- Compiles a statement for one execution.
-function Connection._compile(stmt, params)
-  check_statement("execute", stmt, params)
-  if params and next(params) == nil then params = nil end
-  local compiled = compiler.compile(stmt, params and many.compile_options(stmt, params) or nil)
-  return compiled, compiler.values(compiled, params)
-end
-
+-- Here and in what is called for every statement, methods are called without
+-- the detour through Connection.__index.
 local function execute_statement(self, stmt, params, options)
-  if is_row_list(params) then
-    return many.execute(self, stmt, params)
+  if statement.is_row_list(params) then
+    return self:_execute_many(statement.compile_rows(stmt, params))
   end
-  local compiled, values = Connection._compile(stmt, params)
+  local compiled, values = statement.compile(stmt, params)
   local wanted, chunk = options_of.streaming(options, self._stream, self._yield_per)
   if wanted and stream.suits(compiled.sql) then return stream.run(self, compiled, values, chunk) end
-  return self:_execute_compiled(compiled, values)
+  return Connection._execute_compiled(self, compiled, values)
 end
 
 --- Runs a statement.
@@ -327,8 +308,8 @@ end
 --   insert without values the names are the columns, and a missing one means DEFAULT
 -- @treturn Result
 function Connection:execute(stmt, params)
-  local link = self:_live_link()
-  check_statement("execute", stmt, params)
+  local link = Connection._live_link(self)
+  statement.check("execute", stmt, params)
   local options = stmt._execution_options
   if options and options_of.check(options).timeout ~= nil then
     return options_of.with_timeout(link, options.timeout, execute_statement, self, stmt, params, options)
@@ -371,7 +352,7 @@ function Connection:exec_sql(sql, params)
 end
 
 --- The first column of the first row, or nil.
-function Connection:scalar(stmt, params) return self:execute(stmt, params):scalar() end
+function Connection:scalar(stmt, params) return Connection.execute(self, stmt, params):scalar() end
 
 --- The first column of every row.
 -- @treturn ScalarResult
@@ -448,7 +429,7 @@ end
 function Connection:cursor(stmt, options)
   self:_check_open()
   options = options or {}
-  check_statement("cursor", stmt, options.params)
+  statement.check("cursor", stmt, options.params)
   local compiled = compiler.compile(stmt)
   return Cursor._open(self, compiled, compiler.values(compiled, options.params), options)
 end
@@ -488,18 +469,18 @@ end
 --- Hands notices of the server to a function.
 -- @tparam ?function fn called with a table of the notice's fields; nil: nobody
 function Connection:on_notice(fn)
-  self._notice_handler = fn
-  self:_live_link().notice_handler = fn or false
+  self._notice_handler = fn or false
+  self:_live_link().notice_handler = self._notice_handler
 end
 
 -- sql.schema's create_all and drop_all run DDL through this.
 function Connection:_ddl_runner(fn)
-  return fn(function(statement, params)
+  return fn(function(stmt, params)
     local result
-    if type(statement) == "string" then
-      result = self:exec_sql(statement, params)
+    if type(stmt) == "string" then
+      result = self:exec_sql(stmt, params)
     else
-      result = self:execute(statement)
+      result = self:execute(stmt)
     end
     return result._source and result:all() or {}
   end)
