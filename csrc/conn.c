@@ -78,10 +78,7 @@ static void ignore_notice(void *arg, const PGresult *res) {
 
 static void cancel_and_finish(void *arg) {
   PGconn *pg = (PGconn *)arg;
-  char message[256];
-  PGcancel *cancel = PQgetCancel(pg);
-  if (cancel != NULL) PQcancel(cancel, message, sizeof message);
-  PQfreeCancel(cancel);
+  pgv_cancel_now(pg);
   PQfinish(pg);
 }
 
@@ -187,9 +184,11 @@ static int conn_error_message(lua_State *L) {
 /* where the connection goes: never the password */
 static int conn_info(lua_State *L) {
   pgv_conn *c = pgv_check_conn(L, 1);
-  lua_createtable(L, 0, 4);
+  lua_createtable(L, 0, 5);
   lua_pushstring(L, PQhost(c->pg));
   lua_setfield(L, -2, "host");
+  lua_pushstring(L, PQhostaddr(c->pg));
+  lua_setfield(L, -2, "hostaddr");
   lua_pushstring(L, PQport(c->pg));
   lua_setfield(L, -2, "port");
   lua_pushstring(L, PQdb(c->pg));
@@ -217,7 +216,7 @@ static int conn_timeout(lua_State *L) {
   return 1;
 }
 
-/* ---- notices, notifications, quoting, cancelling ---- */
+/* ---- notices, notifications, quoting ---- */
 
 static int conn_notices(lua_State *L) {
   pgv_conn *c = check_any(L, 1);
@@ -270,18 +269,6 @@ static int conn_escape_literal(lua_State *L) {
   return give_string(L, c, PQescapeLiteral(c->pg, s, strlen(s)));
 }
 
-/* asks the server to stop what it does; the one call that waits */
-static int conn_cancel(lua_State *L) {
-  pgv_conn *c = pgv_check_conn(L, 1);
-  char message[256] = "no connection to the server";
-  PGcancel *cancel = PQgetCancel(c->pg);
-  int ok = cancel != NULL && PQcancel(cancel, message, sizeof message);
-  PQfreeCancel(cancel);
-  if (!ok) return pgv_fail(L, message);
-  lua_pushboolean(L, 1);
-  return 1;
-}
-
 static const luaL_Reg conn_methods[] = {
     {"socket", conn_socket},
     {"status", conn_status},
@@ -301,7 +288,6 @@ static const luaL_Reg conn_methods[] = {
     {"notifies", conn_notifies},
     {"escape_identifier", conn_escape_identifier},
     {"escape_literal", conn_escape_literal},
-    {"cancel", conn_cancel},
     {"abandon", conn_abandon},
     {"finish", conn_finish},
     {NULL, NULL},
@@ -322,8 +308,10 @@ void pgv_open_conn(lua_State *L) {
   luaL_setfuncs(L, pgv_query_methods, 0);
   luaL_setfuncs(L, pgv_params_methods, 0);
   luaL_setfuncs(L, pgv_copy_methods, 0);
+  luaL_setfuncs(L, pgv_cancel_methods, 0);
   lua_setfield(L, -2, "__index");
   lua_pop(L, 1);
   pgv_open_connect(L);
   pgv_open_connector(L);
+  pgv_open_cancel(L);
 }

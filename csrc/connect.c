@@ -23,12 +23,8 @@ static int conninfo_gc(lua_State *L) {
   return 0;
 }
 
-/* core.parse_conninfo(text) → { keyword = value, … } of a URL or a string
-** of keywords, or nil and a report */
-static int parse_conninfo(lua_State *L) {
-  const char *text = pgv_check_cstring(L, 1);
-  char *message = NULL;
-  const PQconninfoOption *o;
+/* [-0, +1, m] an empty box */
+static conninfo *new_conninfo(lua_State *L) {
   conninfo *box = (conninfo *)lua_newuserdatauv(L, sizeof *box, 0);
   box->options = NULL;
   if (luaL_newmetatable(L, CONNINFO)) {
@@ -36,6 +32,16 @@ static int parse_conninfo(lua_State *L) {
     lua_setfield(L, -2, "__gc");
   }
   lua_setmetatable(L, -2);
+  return box;
+}
+
+/* core.parse_conninfo(text) → { keyword = value, … } of a URL or a string
+** of keywords, or nil and a report */
+static int parse_conninfo(lua_State *L) {
+  const char *text = pgv_check_cstring(L, 1);
+  char *message = NULL;
+  const PQconninfoOption *o;
+  conninfo *box = new_conninfo(L);
   box->options = PQconninfoParse(text, &message);
   if (box->options == NULL) {
     char copy[256];
@@ -183,8 +189,42 @@ static int conn_connect_poll(lua_State *L) {
   return 1;
 }
 
+const char *pgv_keyword(const PQconninfoOption *options, const char *keyword) {
+  for (; options != NULL && options->keyword != NULL; options++)
+    if (strcmp(options->keyword, keyword) == 0) return options->val;
+  return NULL;
+}
+
+/* conn:keyword(name) → the setting that is in use, whatever it comes from;
+** nil without one. Secrets stay secret. */
+static int conn_keyword(lua_State *L) {
+  pgv_conn *c = pgv_check_conn(L, 1);
+  const char *name = pgv_check_cstring(L, 2);
+  conninfo *box;
+  if (strstr(name, "password") != NULL) return 0;
+  box = new_conninfo(L);
+  box->options = PQconninfo(c->pg);
+  if (box->options == NULL) return luaL_error(L, "not enough memory");
+  lua_pushstring(L, pgv_keyword(box->options, name));
+  return 1;
+}
+
+/* what tells the addresses apart that libpq tries one after the other */
+void pgv_place_of(const PGconn *pg, char *place, size_t size) {
+  snprintf(place, size, "%s %s %s", PQhost(pg), PQhostaddr(pg), PQport(pg));
+}
+
+static int conn_place(lua_State *L) {
+  char place[PGV_PLACE];
+  pgv_place_of(pgv_check_conn(L, 1)->pg, place, sizeof place);
+  lua_pushstring(L, place);
+  return 1;
+}
+
 const luaL_Reg pgv_connect_methods[] = {
     {"connect_poll", conn_connect_poll},
+    {"keyword", conn_keyword},
+    {"place", conn_place},
     {NULL, NULL},
 };
 

@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "bridge.h"
 #include "pq.h"
@@ -23,6 +24,7 @@ typedef struct attempt {
   pthread_mutex_t lock; /* of the two counters and of pg */
   int refs;             /* the thread and the box */
   int state;            /* CONNECTING, DONE; ABANDONED by the box */
+  int late;             /* a host took longer than connect_timeout */
   PGconn *pg;
   pgv_notices *notices;
   pgv_ticket ticket; /* to be signalled */
@@ -56,19 +58,52 @@ static void release(attempt *a) {
 
 /* ---- the thread ---- */
 
+static double now(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* seconds for each host; 0: any */
+static double time_limit(PGconn *pg) {
+  PQconninfoOption *options = PQconninfo(pg);
+  const char *text = pgv_keyword(options, "connect_timeout");
+  double limit = text == NULL ? 0 : strtod(text, NULL);
+  PQconninfoFree(options);
+  return limit > 0 ? limit : 0;
+}
+
+/* waits for the next step; 0 if there shall be none */
+static int await(attempt *a, short events, double deadline) {
+  struct pollfd p;
+  p.fd = PQsocket(a->pg);
+  p.events = events;
+  while (poll(&p, 1, GLANCE) <= 0) {
+    if (state_of(a) == ABANDONED || pgv_thread_leaving()) return 0;
+    a->late = deadline > 0 && now() >= deadline;
+    if (a->late) return 0;
+  }
+  return 1;
+}
+
 static void try_to_connect(attempt *a) {
   /* libpq's rule: act as if the first answer was "writing" */
   PostgresPollingStatusType step = PGRES_POLLING_WRITING;
+  char place[PGV_PLACE], before[PGV_PLACE] = "";
+  double limit, deadline = 0;
   a->pg = PQconnectStartParams(a->keys, a->values, 0);
   if (a->pg == NULL) return;
   pgv_conn_prepare(a->pg, a->notices);
   if (PQstatus(a->pg) == CONNECTION_BAD) return;
+  limit = time_limit(a->pg);
   while (step == PGRES_POLLING_READING || step == PGRES_POLLING_WRITING) {
-    struct pollfd p;
-    p.fd = PQsocket(a->pg);
-    p.events = step == PGRES_POLLING_READING ? POLLIN : POLLOUT;
-    while (poll(&p, 1, GLANCE) <= 0)
-      if (state_of(a) == ABANDONED || pgv_thread_leaving()) return;
+    pgv_place_of(a->pg, place, sizeof place);
+    if (limit > 0 && strcmp(place, before) != 0) {
+      deadline = now() + limit;
+      memcpy(before, place, sizeof before);
+    }
+    if (!await(a, step == PGRES_POLLING_READING ? POLLIN : POLLOUT, deadline))
+      return;
     step = PQconnectPoll(a->pg);
   }
 }
@@ -128,13 +163,14 @@ static attempt **check_box(lua_State *L) {
 }
 
 /*
-** core.connect_begin(keywords, channel [, timeout in ms]) → attempt. The
-** channel is answered "r" when the attempt has ended, "t" after the timeout.
+** core.connect_begin(keywords, channel) → attempt. The channel is answered "r"
+** when the attempt has ended.
 */
 static int connect_begin(lua_State *L) {
   attempt **box;
   int n, failure;
-  lua_settop(L, 3);
+  lua_settop(L, 2);
+  lua_pushnil(L);              /* no timeout of the channel */
   n = pgv_collect_keywords(L); /* at 4 */
   box = (attempt **)lua_newuserdatauv(L, sizeof *box, 0);
   *box = NULL;
@@ -150,10 +186,12 @@ static int connect_begin(lua_State *L) {
             strerror(failure));
 }
 
-/* attempt:take() → connection, or nil and a report; nil while it goes on */
+/* attempt:take() → connection and "ok"; or and "late", if a host took longer
+** than connect_timeout; nil and a report; or nil while it goes on */
 static int attempt_take(lua_State *L) {
   attempt **box = check_box(L), *a = *box;
   pgv_conn *c;
+  int late;
   if (a == NULL)
     pgv_raise(L, "InterfaceError", NULL, "the attempt to connect is over");
   if (state_of(a) != DONE) return 0;
@@ -163,12 +201,14 @@ static int attempt_take(lua_State *L) {
   c->notices = a->notices;
   a->pg = NULL;
   a->notices = NULL;
+  late = a->late;
   *box = NULL;
   release(a);
-  if (PQstatus(c->pg) != CONNECTION_OK) return pgv_connect_fail(L, c);
+  if (!late && PQstatus(c->pg) != CONNECTION_OK) return pgv_connect_fail(L, c);
   c->events = "r";
   PQsetErrorVerbosity(c->pg, PQERRORS_DEFAULT);
-  return 1;
+  lua_pushstring(L, late ? "late" : "ok");
+  return 2;
 }
 
 /* attempt:abandon() the thread ends it when it next looks */

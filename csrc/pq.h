@@ -178,7 +178,7 @@ void pgv_notices_receive(void *arg, const PGresult *res);
 /* [-0, +1, m] pushes the sequence of reports and empties it; or nil */
 void pgv_notices_drain(lua_State *L, pgv_notices *q);
 
-/* ---- conn.c, connect.c, connector.c, query.c, params.c, copy.c ---- */
+/* ---- conn.c, connect.c, connector.c, query.c, params.c, copy.c, cancel.c ---- */
 
 #define PGV_CONN "pgvector.connection"
 #define PGV_RESULT "pgvector.result"
@@ -211,21 +211,29 @@ int pgv_collect_keywords(lua_State *L);
 pgv_conn *pgv_conn_new(lua_State *L);
 /* readies a connection that was just started */
 void pgv_conn_prepare(PGconn *pg, pgv_notices *notices);
+/* the value of a keyword, or NULL */
+const char *pgv_keyword(const PQconninfoOption *options, const char *keyword);
+#define PGV_PLACE 512
+/* writes which of its hosts and addresses a connection tries, or has */
+void pgv_place_of(const PGconn *pg, char *place, size_t size);
 /* [-0, +2, m] nil and the report of a failed attempt to connect */
 int pgv_connect_fail(lua_State *L, pgv_conn *c);
 /* [-0, +1, m] the box of the result c->taken, which it takes over */
 void pgv_result_push(lua_State *L, pgv_conn *c);
 /* [-0, +1, -] a status by libpq's name for it, in lower case */
 void pgv_push_status(lua_State *L, const PGresult *res);
+/* cancel.c: asks the server to stop, and blocks until it was told */
+void pgv_cancel_now(PGconn *pg);
 const PGresult *pgv_check_result(lua_State *L, int idx);
 
 extern const luaL_Reg pgv_connect_methods[], pgv_query_methods[],
-    pgv_params_methods[], pgv_copy_methods[];
+    pgv_params_methods[], pgv_copy_methods[], pgv_cancel_methods[];
 
 /* [-0, +0, m] each adds its functions to the module table on the top */
 void pgv_open_conn(lua_State *L);
 void pgv_open_connect(lua_State *L);
 void pgv_open_connector(lua_State *L);
+void pgv_open_cancel(lua_State *L);
 void pgv_open_shape(lua_State *L);
 void pgv_open_result(lua_State *L);
 void pgv_open_copy(lua_State *L);

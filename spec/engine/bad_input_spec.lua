@@ -28,7 +28,7 @@ describe("a connection attempt", function()
     local err = fails(("postgresql://127.0.0.1:%d/d?connect_timeout=1"):format(port))
     deaf:close()
     assert.equal("TimeoutError", err.class)
-    assert.equal("connection timed out", err.message)
+    assert.equal(('connection to server at "127.0.0.1", port %d failed: connection timed out'):format(port), err.message)
   end)
 
   it("to a database that does not exist names it", function()

@@ -58,13 +58,18 @@ describe("a statement that should stop", function()
           assert(conn:exec_sql("SELECT 1"):scalar() == 1)
           conn:close()
         end)
-        repeat
-          for _ = 1, 20 do assert(coroutine.resume(sleeper)) end
-        until db.psql("SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query = 'SELECT pg_sleep(20)'", url) == "1"
-        local _, busy = pg.try(conn.exec_sql, conn, "SELECT 1")
+        local function step(co) return coroutine.status(co) ~= "dead" and assert(coroutine.resume(co)) end
+        local running = "SELECT count(*) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(20)' AND state = 'active'"
+        repeat step(sleeper) until conn and db.psql(running, url) == "1"
+        local busy, was_running
+        local other = coroutine.create(function()
+          _, busy = pg.try(conn.exec_sql, conn, "SELECT 1")
+          was_running = conn:cancel()
+        end)
+        repeat step(sleeper) until not step(other)
+        while step(sleeper) do end -- luacheck: ignore 542
         assert.equal("another query is in progress on this connection", busy.message)
-        assert.is_true(conn:cancel())
-        while coroutine.status(sleeper) ~= "dead" do assert(coroutine.resume(sleeper)) end
+        assert.is_true(was_running)
         assert.equal("query_canceled", err.name)
         yielding:dispose()
       end)

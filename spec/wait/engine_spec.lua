@@ -159,7 +159,7 @@ for _, loop in ipairs(loops) do
           port = url:match("port=([^&]*)"), dbname = url:match("^%w+:///([^?]*)"),
         }
         loop.run(function()
-          local link = Link.connect(keywords, wait.resolve(option), 10)
+          local link = Link.connect(keywords, wait.resolve(option))
           execute.simple(link, "SELECT 1"):clear()
           link:close()
         end)
@@ -169,8 +169,8 @@ for _, loop in ipairs(loops) do
         local listener = assert(socket.bind("127.0.0.1", 0)) -- the system accepts, nobody reads
         local _, port = listener:getsockname()
         loop.run(function()
-          local _, err = pg.try(Link.connect, { host = "127.0.0.1", port = tostring(port) },
-            wait.resolve(option), 0.2)
+          local _, err = pg.try(Link.connect,
+            { host = "127.0.0.1", port = tostring(port), connect_timeout = "0.2" }, wait.resolve(option))
           assert.equal("TimeoutError", err.class)
         end)
         listener:close()

@@ -1,9 +1,9 @@
 --- Stopping what a link does, and reading the rest of the conversation, so that
 -- the link can be used again.
 --
--- A cancel request goes to the server's process, not to a statement. libpq's
--- PQcancel returns once the server has delivered it, and nothing is sent on
--- the link before that: it cannot hit a later statement.
+-- A cancel request goes to the server's process, not to a statement. It is over
+-- once the server has delivered it, and nothing is sent on the link before that:
+-- it cannot hit a later statement.
 -- @module pgvector.driver.cancel
 
 local core = require "pgvector.core"
@@ -19,13 +19,50 @@ function cancel.is_active(link)
   return link.pg:transaction_status() == "active"
 end
 
+-- Waits until the server has delivered a request.
+local function deliver(link, request, deadline)
+  while true do
+    local step, err = request:poll()
+    if step == "ok" then return end
+    if not step then errors.raise("OperationalError", "the statement could not be cancelled: %s", err.message) end
+    if not link.waiter.wait(request, step, deadline, link) then
+      link.broken = true -- it may be delivered at any time
+      errors.raise("TimeoutError", "the server did not answer the cancel request in time")
+    end
+  end
+end
+
 --- Asks the server to stop the running statement. Whoever runs it gets the
 -- server's answer: the error 57014, or the result if it was faster.
 -- @tparam Link link
--- @raise OperationalError if the request could not be delivered
-function cancel.request(link)
-  local ok, err = link.pg:cancel()
-  if not ok then errors.raise("OperationalError", "the statement could not be cancelled: %s", err.message) end
+-- @tparam[opt] number deadline default: PATIENCE from now
+-- @raise OperationalError if the request could not be delivered, TimeoutError if
+--   not in time
+function cancel.request(link, deadline)
+  deadline = deadline or core.now() + cancel.PATIENCE
+  if link.cancelling then return cancel.settle(link) end
+  local request, err = link.pg:cancel_start()
+  if not request then errors.raise("OperationalError", "the statement could not be cancelled: %s", err.message) end
+  link.cancelling = true
+  local ok, failure = pcall(deliver, link, request, deadline)
+  link.waiter.release(request)
+  request:finish()
+  link.cancelling = false
+  if not ok then error(failure, 0) end
+end
+
+--- Waits until another coroutine's request was delivered.
+-- @tparam Link link
+-- @raise TimeoutError if that takes too long; the link is broken then
+function cancel.settle(link)
+  local deadline = core.now() + cancel.PATIENCE
+  while link.cancelling do
+    if core.now() > deadline then
+      link.broken = true
+      errors.raise("TimeoutError", "the server did not answer the cancel request in time")
+    end
+    link:_nap(0.01)
+  end
 end
 
 --- Reads a COPY TO STDOUT to its end and throws it away.
@@ -86,7 +123,9 @@ function cancel.stop(link)
   if not (pipeline or cancel.is_active(link)) then return end
   local statement = link.statement
   link.stopping = true
-  local ok = link.pg:cancel() and pcall(pipeline and drain_pipeline or drain, link, core.now() + cancel.PATIENCE)
+  local deadline = core.now() + cancel.PATIENCE
+  local ok = pcall(cancel.request, link, deadline)
+    and pcall(pipeline and drain_pipeline or drain, link, deadline)
   if not ok then link.broken = true end
   link.stopping = false
   link.statement = statement

@@ -15,7 +15,7 @@ function execute.raise(link, result)
   result:clear()
   local err = errors.from_server(fields)
   if link.broken or link.pg:status() == "bad" then
-    link.broken = true
+    link.broken, link.lost = true, true
     err.is_disconnect = true
   end
   link:_raise(err)
@@ -32,7 +32,7 @@ local function refuse_copy(link, status, deadline)
     link:_flush(deadline)
     return errors.new("InterfaceError", "COPY FROM STDIN needs conn:copy_in")
   end
-  link.pg:cancel() -- spares reading all of it
+  pcall(cancel.request, link, deadline) -- spares reading all of it
   cancel.skip_copy(link, deadline)
   return errors.new("InterfaceError", "COPY TO STDOUT needs conn:copy_out")
 end

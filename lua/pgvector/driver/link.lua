@@ -7,6 +7,7 @@
 
 local cancel = require "pgvector.driver.cancel"
 local class = require "pgvector.class"
+local connect = require "pgvector.driver.connect"
 local core = require "pgvector.core"
 local errors = require "pgvector.errors"
 
@@ -24,10 +25,9 @@ local utc = { UTC = true, ["Etc/UTC"] = true, GMT = true, ["Etc/GMT"] = true, Zu
 --- Opens a connection.
 -- @tparam table keywords libpq's connection keywords → strings
 -- @tparam table waiter see pgvector.wait
--- @tparam ?number timeout seconds for all of it, however many hosts; nil waits for ever
 -- @treturn Link
--- @raise OperationalError in libpq's words, without the password
-function Link.connect(keywords, waiter, timeout)
+-- @raise see driver.connect
+function Link.connect(keywords, waiter)
   local self = setmetatable({
     pg = false,        -- until it is connected
     waiter = waiter,
@@ -38,7 +38,9 @@ function Link.connect(keywords, waiter, timeout)
     mode = false,      -- what occupies the link between calls: "COPY", "a pipeline"
     reader = false,    -- the Reader that does, if it is one
     broken = false,
+    lost = false,      -- broken, because the server or the network ended it
     stopping = false,  -- in the middle of a cancellation
+    cancelling = false, -- a cancel request is under way
     timeout = false,   -- seconds that a command may take
     deadline = false,  -- of the command that runs, by its timeout
     opened = core.now(),
@@ -52,43 +54,13 @@ function Link.connect(keywords, waiter, timeout)
     garbage = nil,     -- names to deallocate
     locks = nil,       -- how many advisory locks the session holds
   }, Link)
-  local ok, err = pcall(self._open, self, keywords, timeout and core.now() + timeout)
+  local ok, err = pcall(connect.open, keywords, waiter, self)
   if not ok then
     self:close()
     error(err, 0)
   end
+  self.pg:set_nonblocking()
   return self
-end
-
-local function raise_report(report)
-  error(errors.new("OperationalError", report.message,
-    { is_disconnect = true, sqlstate = report.sqlstate }), 0)
-end
-
-function Link:_open(keywords, deadline)
-  local pg, report = false, nil
-  if self.waiter.connect then pg, report = self.waiter.connect(keywords, deadline, self) end
-  local by_steps = pg == false
-  if by_steps then pg, report = core.connect_start(keywords) end
-  if not pg then raise_report(report) end
-  self.pg = pg
-  if by_steps then self:_finish_connecting(deadline) end
-  pg:set_nonblocking()
-end
-
-function Link:_finish_connecting(deadline)
-  local pg = self.pg
-  local step, report
-  -- libpq's rule: behave as if the first poll had answered "write"
-  local events = "w"
-  repeat
-    if not self.waiter.wait(pg, events, deadline, self) then
-      errors.raise("TimeoutError", "connection timed out")
-    end
-    step, report = pg:connect_poll()
-    events = step
-    if not step then raise_report(report) end
-  until step == "ok"
 end
 
 --- Sets the session parameters on which text forms depend, where they differ,
@@ -132,6 +104,10 @@ end
 -- @tparam number seconds
 function Link:_sleep(seconds)
   self:_check_free()
+  self:_nap(seconds)
+end
+
+function Link:_nap(seconds)
   local deadline = core.now() + seconds
   self.waiting = true
   -- a server that has something to say now is ending the connection, or notifying
@@ -177,6 +153,7 @@ function Link:_check_free()
     errors.raise("InterfaceError", "another query is in progress on this connection")
   end
   if self.waiter.check then self.waiter.check() end
+  if self.cancelling then cancel.settle(self) end
   self:_start_clock(self.timeout)
 end
 
@@ -198,7 +175,7 @@ end
 
 --- Raises for a step that failed: the connection is gone.
 function Link:_lost(fields)
-  self.broken = true
+  self.broken, self.lost = true, true
   local err = errors.new(fields.sqlstate and errors.class_for(fields.sqlstate) or "OperationalError",
     fields.message, fields)
   err.is_disconnect = true
@@ -273,6 +250,12 @@ end
 function Link._finish(pg, waiter)
   waiter.release(pg)
   pg:finish()
+end
+
+-- Closes the connection to a host that did not answer; another may follow.
+function Link:_forget_connection()
+  Link._finish(self.pg, self.waiter)
+  self.pg = false
 end
 
 --- Closes the connection. Idempotent.

@@ -83,11 +83,8 @@ function Engine._new(target, options)
     _keywords = keywords,
     _execution = Execution.new(TypeInfo.new(), options.hide_parameters, echo_function(options.echo)),
   }, Engine)
-  -- libpq leaves this to whoever connects in steps; it counts nothing below 1
-  local timeout = tonumber(keywords.connect_timeout)
-  if timeout and timeout <= 0 then timeout = nil end
   local function open()
-    local link = Link.connect(keywords, waiter, timeout)
+    local link = Link.connect(keywords, waiter)
     local ok, err = pcall(link._pin_settings, link, options.timezone or nil,
       options.statement_timeout or nil, execute.simple)
     if not ok then
@@ -116,7 +113,7 @@ end
 
 -- Returns a link to the pool; the loss of one to the server ends its generation.
 function Engine:_give_back(link)
-  if link.pg:status() == "bad" then self._pool:invalidate() end
+  if link.lost then self._pool:invalidate() end
   link.statement, link.types_changed, link.opening, link.timeout = nil, nil, nil, false
   -- what is open is about to be rolled back
   if link.prepared then link.prepared:ended(false) end

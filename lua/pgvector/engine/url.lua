@@ -38,6 +38,10 @@ function url.keywords(target, connect_args)
       errors.raise("ArgumentError", "url: keyword '%s': expected a string, got %s", tostring(k), t)
     end
   end
+  local timeout = keywords.connect_timeout
+  if timeout and not tonumber(timeout) then
+    errors.raise("ArgumentError", "url: connect_timeout: expected seconds, got '%s'", timeout)
+  end
   keywords.client_encoding = keywords.client_encoding or "UTF8"
   keywords.fallback_application_name = keywords.fallback_application_name or "lua-pgvector"
   return keywords

@@ -19,7 +19,7 @@
 -- The waiter of nginx has more:
 --
 -- * `check()` raises where no command may be sent.
--- * `connect(keywords, deadline, link)` connects, or returns false.
+-- * `connect(keywords, link)` connects, or returns false.
 -- * `rest(conn)` is called when a connection goes back to the pool.
 -- * `reclaim()` abandons the links of requests that are over.
 -- * `wait` is told the link, too.

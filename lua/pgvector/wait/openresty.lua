@@ -171,29 +171,27 @@ end
 --- Connects in a thread: looking up names and reading certificates does not
 -- hold up the worker either.
 -- @tparam table keywords libpq's connection keywords → strings
--- @tparam ?number deadline in seconds of core.now()
 -- @tparam Link link what waits for the connection
--- @return a core connection; nil and a report; or false where blocking is in order
--- @raise TimeoutError after the deadline
-function openresty.connect(keywords, deadline, link)
+-- @return a core connection and "ok", or "late" if a host was too slow; nil and a
+--   report; or false where blocking is in order
+function openresty.connect(keywords, link)
   if not check() then return false end
   local attempt
-  local ok, byte = pcall(converse, link, link, deadline, function(channel, timeout)
+  local ok, err = pcall(converse, link, link, nil, function(channel)
     if attempt then attempt:abandon() end
-    attempt = core.connect_begin(keywords, channel, timeout)
+    attempt = core.connect_begin(keywords, channel)
     leases[link].attempt = attempt
   end)
   local lease = leases[link]
-  local conn, report
-  if ok and byte == "r" then conn, report = attempt:take() end
+  local conn, outcome
+  if ok then conn, outcome = attempt:take() end
   if conn then
     lease.attempt, leases[link], leases[conn] = nil, nil, lease
-    return conn
+    return conn, outcome
   end
   openresty.release(link)
-  if not ok then error(byte, 0) end
-  if byte == "t" then errors.raise("TimeoutError", "connection timed out") end
-  return nil, report
+  if not ok then error(err, 0) end
+  return nil, outcome
 end
 
 --- A place to wait in until woken; see pgvector.wait.

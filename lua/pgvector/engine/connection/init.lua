@@ -124,9 +124,10 @@ end
 --- Asks the server to stop the statement that runs on this connection: from
 -- another coroutine, or from a notice handler. Whoever runs it gets the error
 -- 57014 (query_canceled), or the result if that was faster. The request is a
--- short conversation of its own, for which the process blocks.
+-- short conversation of its own, which is waited for like any other.
 -- @treturn boolean did a statement run?
--- @raise OperationalError if the request could not be delivered
+-- @raise OperationalError if the request could not be delivered, TimeoutError if
+--   the server does not take it in time; the connection is given up then
 function Connection:cancel()
   self:_check_open()
   local link = self._link
