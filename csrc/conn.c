@@ -212,7 +212,7 @@ static int conn_timeout(lua_State *L) {
   return 1;
 }
 
-/* ---- notices, notifications, quoting, cancelling ---- */
+/* ---- notices, notifications, quoting ---- */
 
 static int conn_notices(lua_State *L) {
   pgv_conn *c = check_any(L, 1);
@@ -265,18 +265,6 @@ static int conn_escape_literal(lua_State *L) {
   return give_string(L, c, PQescapeLiteral(c->pg, s, strlen(s)));
 }
 
-/* asks the server to stop what it does; the one call that waits */
-static int conn_cancel(lua_State *L) {
-  pgv_conn *c = pgv_check_conn(L, 1);
-  char message[256] = "no connection to the server";
-  PGcancel *cancel = PQgetCancel(c->pg);
-  int ok = cancel != NULL && PQcancel(cancel, message, sizeof message);
-  PQfreeCancel(cancel);
-  if (!ok) return pgv_fail(L, message);
-  lua_pushboolean(L, 1);
-  return 1;
-}
-
 static const luaL_Reg conn_methods[] = {
     {"socket", conn_socket},
     {"status", conn_status},
@@ -296,7 +284,6 @@ static const luaL_Reg conn_methods[] = {
     {"notifies", conn_notifies},
     {"escape_identifier", conn_escape_identifier},
     {"escape_literal", conn_escape_literal},
-    {"cancel", conn_cancel},
     {"abandon", conn_abandon},
     {"finish", conn_finish},
     {NULL, NULL},
@@ -317,6 +304,7 @@ void pgv_open_conn(lua_State *L) {
   luaL_setfuncs(L, pgv_query_methods, 0);
   luaL_setfuncs(L, pgv_params_methods, 0);
   luaL_setfuncs(L, pgv_copy_methods, 0);
+  luaL_setfuncs(L, pgv_cancel_methods, 0);
   lua_setfield(L, -2, "__index");
   lua_pop(L, 1);
   pgv_open_connect(L);

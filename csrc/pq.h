@@ -178,7 +178,7 @@ void pgv_notices_receive(void *arg, const PGresult *res);
 /* [-0, +1, m] pushes the sequence of reports and empties it; or nil */
 void pgv_notices_drain(lua_State *L, pgv_notices *q);
 
-/* ---- conn.c, connect.c, connector.c, query.c, params.c, copy.c ---- */
+/* ---- conn.c, connect.c, connector.c, query.c, params.c, copy.c, cancel.c ---- */
 
 #define PGV_CONN "pgvector.connection"
 #define PGV_RESULT "pgvector.result"
@@ -214,7 +214,7 @@ PGresult **pgv_result_new(lua_State *L, pgv_notices *q);
 const PGresult *pgv_check_result(lua_State *L, int idx);
 
 extern const luaL_Reg pgv_connect_methods[], pgv_query_methods[],
-    pgv_params_methods[], pgv_copy_methods[];
+    pgv_params_methods[], pgv_copy_methods[], pgv_cancel_methods[];
 
 /* [-0, +0, m] each adds its functions to the module table on the top */
 void pgv_open_conn(lua_State *L);

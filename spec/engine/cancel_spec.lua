@@ -58,7 +58,8 @@ describe("a statement that should stop", function()
           assert(conn:exec_sql("SELECT 1"):scalar() == 1)
           conn:close()
         end)
-        for _ = 1, 20 do assert(coroutine.resume(sleeper)) end
+        repeat assert(coroutine.resume(sleeper)) until conn and conn._link.statement
+          and conn._link.statement.sql == "SELECT pg_sleep(20)" and cancel.is_active(conn._link)
         local _, busy = pg.try(conn.exec_sql, conn, "SELECT 1")
         assert.equal("another query is in progress on this connection", busy.message)
         assert.is_true(conn:cancel())

@@ -1,9 +1,10 @@
 --- Stopping what a link does, and reading the rest of the conversation, so that
 -- the link can be used again.
 --
--- A cancel request goes to the server's process, not to a statement. libpq's
--- PQcancel returns once the server has delivered it, and nothing is sent on
--- the link before that: it cannot hit a later statement.
+-- A cancel request goes to the server's process, not to a statement. The core
+-- waits until the server has delivered it, and nothing is sent on the link
+-- before that: it cannot hit a later statement. A link whose server did not
+-- answer in time is not used again, because the request may still arrive.
 -- @module pgvector.driver.cancel
 
 local core = require "pgvector.core"
@@ -13,6 +14,15 @@ local cancel = {}
 
 --- Seconds in which a server must react to a request.
 cancel.PATIENCE = 5
+
+--- Sends a request.
+-- @treturn boolean was it delivered?
+-- @treturn ?table why not
+function cancel._ask(link)
+  local ok, err = link.pg:cancel(cancel.PATIENCE)
+  if not ok and err.pending then link.doubtful = true end
+  return ok, err
+end
 
 --- Is a statement running?
 function cancel.is_active(link)
@@ -24,7 +34,7 @@ end
 -- @tparam Link link
 -- @raise OperationalError if the request could not be delivered
 function cancel.request(link)
-  local ok, err = link.pg:cancel()
+  local ok, err = cancel._ask(link)
   if not ok then errors.raise("OperationalError", "the statement could not be cancelled: %s", err.message) end
 end
 
@@ -87,7 +97,8 @@ function cancel.stop(link)
   if not (pipeline or cancel.is_active(link)) then return end
   local statement = link.statement
   link.stopping = true
-  local ok = link.pg:cancel() and pcall(pipeline and drain_pipeline or drain, link, core.now() + cancel.PATIENCE)
+  local deadline = core.now() + cancel.PATIENCE
+  local ok = cancel._ask(link) and pcall(pipeline and drain_pipeline or drain, link, deadline)
   if not ok then link.broken = true end
   link.stopping = false
   link.statement = statement
