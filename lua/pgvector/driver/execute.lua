@@ -13,12 +13,8 @@ local execute = {}
 function execute.raise(link, result)
   local fields = result:error()
   result:clear()
-  local err = errors.from_server(fields)
-  if link.broken or link.pg:status() == "bad" then
-    link.broken = true
-    err.is_disconnect = true
-  end
-  link:_raise(err)
+  if link.broken or link.pg:status() == "bad" then link:_lost(fields) end
+  link:_raise(errors.from_server(fields))
 end
 
 local failed = { fatal_error = true, bad_response = true, pipeline_aborted = true }
@@ -32,7 +28,7 @@ local function refuse_copy(link, status, deadline)
     link:_flush(deadline)
     return errors.new("InterfaceError", "COPY FROM STDIN needs conn:copy_in")
   end
-  link.pg:cancel() -- spares reading all of it
+  cancel._ask(link) -- spares reading all of it
   cancel.skip_copy(link, deadline)
   return errors.new("InterfaceError", "COPY TO STDOUT needs conn:copy_out")
 end

@@ -38,6 +38,7 @@ function Link.connect(keywords, waiter, timeout)
     mode = false,      -- what occupies the link between calls: "COPY", "a pipeline"
     reader = false,    -- the Reader that does, if it is one
     broken = false,
+    doubtful = false,  -- a request to cancel may still be on its way to the server
     stopping = false,  -- in the middle of a cancellation
     timeout = false,   -- seconds that a command may take
     deadline = false,  -- of the command that runs, by its timeout
@@ -175,6 +176,9 @@ function Link:_check_free()
     errors.raise("InterfaceError", "this connection is busy with %s", self.mode)
   elseif self.waiting or cancel.is_active(self) then -- the latter: inside a notice handler
     errors.raise("InterfaceError", "another query is in progress on this connection")
+  elseif self.doubtful then
+    self:close()
+    errors.raise("InterfaceError", "the connection is closed: a request to cancel may still be on its way")
   end
   if self.waiter.check then self.waiter.check() end
   self:_start_clock(self.timeout)
@@ -197,8 +201,14 @@ function Link:_has_company()
 end
 
 --- Raises for a step that failed: the connection is gone.
+-- @tparam table fields the server's last report, or libpq's words only
 function Link:_lost(fields)
   self.broken = true
+  if not fields.sqlstate and self.pg:status() == "bad" then
+    fields.sqlstate = "08006"
+    -- what libpq guesses about the reason stands on further lines
+    fields.message = fields.message:match("^[^\n]*")
+  end
   local err = errors.new(fields.sqlstate and errors.class_for(fields.sqlstate) or "OperationalError",
     fields.message, fields)
   err.is_disconnect = true
@@ -260,7 +270,8 @@ end
 
 --- Can the link be given to somebody else?
 function Link:_reusable()
-  return not (self.broken or self.waiting or self.mode or self.listening) and self.pg:status() == "ok"
+  return not (self.broken or self.doubtful or self.waiting or self.mode or self.listening)
+    and self.pg:status() == "ok"
 end
 
 --- Closes a connection, after its loop has forgotten the descriptor.
