@@ -8,9 +8,9 @@
 --     end)
 --     local engine = pg.create_engine(server.url, { wait = server.wait })
 --
--- The function runs for each connection; its end closes that. Whoever waits
--- longer than `server.patience` seconds for something that does not come gets
--- an error: no conversation may hang.
+-- The function runs for each connection; its end closes that. No conversation
+-- may hang: a client that waits for 10 seconds gets an error; with
+-- `server.patience` set, the server closes after so many seconds of silence.
 
 local core = require "pgvector.core"
 local shell = require "spec.support.shell"
@@ -139,7 +139,7 @@ end
 
 --- Starts a server.
 -- @tparam function script called with a peer for each connection
--- @treturn table `url`; `wait`, a waiter of its client; `patience`; `stop()`
+-- @treturn table `url`; `wait`, how its client waits; `stop()`; see above
 function mock.start(script)
   local directory = shell.run("mktemp -d /tmp/lua-pgvector-mock.XXXXXX")
   local listener = assert(unix_stream())
@@ -150,7 +150,6 @@ function mock.start(script)
   local conversations = {}
   local self = {
     url = ("postgresql://tester@/mock?host=%s"):format(directory),
-    patience = 10,
   }
 
   local function accept()
@@ -176,8 +175,13 @@ function mock.start(script)
     end
   end
 
+  local function close_all()
+    for _, one in ipairs(conversations) do one.client:close() end
+    conversations = {}
+  end
+
   function self.wait(conn, events, deadline)
-    local limit = core.now() + self.patience
+    local limit = core.now() + (self.patience or 10)
     local pause = 0
     while true do
       step()
@@ -185,13 +189,16 @@ function mock.start(script)
       if ready then return ready end
       local now = core.now()
       if deadline and now >= deadline then return nil end
-      if now >= limit then error("neither side has anything more to say", 0) end
+      if now >= limit then
+        if not self.patience then error("neither side has anything more to say", 0) end
+        close_all()
+      end
       pause = 1
     end
   end
 
   function self.stop()
-    for _, one in ipairs(conversations) do one.client:close() end
+    close_all()
     listener:close()
     shell.run("rm -rf " .. directory)
   end

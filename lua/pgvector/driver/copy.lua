@@ -11,9 +11,9 @@ local function start(link, sql, wanted, deadline)
   if not ok then link:_lost(err) end
   link:_flush(deadline)
   local result = link:_next_result(deadline)
-  if result:status() ~= wanted then
-    while link:_next_result(deadline) do end -- there is nothing behind an error
-    execute.raise(link, result)
+  if not result or result:status() ~= wanted then
+    execute.collect(link, deadline, result):clear() -- raises the server's error
+    link:_lost({ message = "the server did not begin the COPY" })
   end
   result:clear()
   link.mode = "COPY"

@@ -63,7 +63,7 @@ local function read_batch(link, decoder, res)
   local rows, n = {}, 0
   while true do
     res = res or link:_next_result()
-    if res:status() ~= "single_tuple" then
+    if not res or res:status() ~= "single_tuple" then
       -- the end: a result without rows, or an error
       if n > 0 then return rows, res end
       local ended = execute.collect(link, nil, res)
@@ -88,7 +88,7 @@ local function run(conn, job_of, settings, chunk)
     local started = core.now()
     local res = send(execution, link, job)
     execution:log(job.sql, execution:_describe(job.values, job.n), core.now() - started)
-    if res:status() ~= "single_tuple" then -- no rows, or an error
+    if not res or res:status() ~= "single_tuple" then -- no rows, or an error
       complete = execute.collect(link, nil, res)
       return nil
     end
