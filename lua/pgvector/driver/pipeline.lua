@@ -144,6 +144,7 @@ function Pipeline:_read(all)
   while self.first <= self.last and not link.broken do
     if pg:is_busy() then
       if not all then return end
+      link:_deliver_notices()
       link:_wait("r", self.deadline)
       local ok, err = pg:consume_input()
       if not ok and pg:is_busy() then self:_broken(err) end
