@@ -246,15 +246,16 @@ function Link:_next_result(deadline)
 end
 
 -- Hands queued notices to the handler. What it raises must not cut off the
--- conversation: it waits until that is over.
+-- conversation: it waits until that is over. Returns whether there were any.
 function Link:_deliver_notices()
   local notices = self.pg:notices()
+  if not notices then return false end
   local handler = self.notice_handler
-  if not (notices and handler) then return end
-  for _, notice in ipairs(notices) do
+  for _, notice in ipairs(handler and notices or {}) do
     local ok, err = pcall(handler, notice)
     if not ok and not self.handler_error then self.handler_error = { err } end
   end
+  return true
 end
 
 --- Hands queued notices to the handler at the end of a conversation.
