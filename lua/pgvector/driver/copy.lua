@@ -1,6 +1,7 @@
 --- COPY FROM STDIN, a buffer at a time; COPY TO STDOUT, a piece at a time.
 -- @module pgvector.driver.copy
 
+local core = require "pgvector.core"
 local execute = require "pgvector.driver.execute"
 
 local copy = {}
@@ -12,8 +13,8 @@ local function start(link, sql, wanted, deadline)
   link:_flush(deadline)
   local result, status = link:_next_result(deadline)
   if status ~= wanted then
-    while link:_next_result(deadline) do end -- there is nothing behind an error
-    execute.raise(link, result)
+    execute.collect(link, deadline, result, status):clear() -- raises the server's error
+    link:_lost({ message = "the server did not begin the COPY" })
   end
   result:clear()
   link.mode = "COPY"
@@ -77,14 +78,34 @@ local function until_taken(link, step, deadline)
   end
 end
 
+-- Seconds after which a message that has begun to arrive counts as complete.
+local QUIET = 0.25
+
+-- Has the server refused a row? It says so at once and then throws away what it
+-- gets, but libpq keeps that to itself until the COPY is ended. Only notices it
+-- hands out: what arrives and is none is an error.
+local function is_refused(link)
+  local pg = link.pg
+  if not core.poll(pg:socket(), "r", 0) then return false end
+  repeat
+    local ok, err = pg:consume_input()
+    if not ok then link:_lost(err) end
+    pg:is_busy() -- libpq looks at what has come
+    if link:_deliver_notices() then return false end
+  until not link:_poll("r", core.now() + QUIET)
+  return true
+end
+
 --- Sends what is in the buffer and waits until the socket has taken it, so that
 -- memory stays bounded however fast rows are written.
 -- @tparam Link link
 -- @param buffer core copy buffer; empty afterwards
 -- @tparam ?number deadline in seconds of core.now(); nil waits for ever
+-- @raise the server's error, long before the last row
 function copy.put(link, buffer, deadline)
   until_taken(link, function() return link.pg:put_copy(buffer) end, deadline)
   link:_flush(deadline)
+  if is_refused(link) then copy.finish_in(link, "a row was refused", deadline):clear() end
 end
 
 --- Ends the COPY.

@@ -13,12 +13,8 @@ local execute = {}
 function execute.raise(link, result)
   local fields = result:error()
   result:clear()
-  local err = errors.from_server(fields)
-  if link.broken or link.pg:status() == "bad" then
-    link.broken, link.lost = true, true
-    err.is_disconnect = true
-  end
-  link:_raise(err)
+  if link.broken or link.pg:status() == "bad" then link:_lost(fields) end
+  link:_raise(errors.from_server(fields))
 end
 
 local failed = { fatal_error = true, bad_response = true, pipeline_aborted = true }

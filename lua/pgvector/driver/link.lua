@@ -174,8 +174,14 @@ function Link:_has_company()
 end
 
 --- Raises for a step that failed: the connection is gone.
+-- @tparam table fields the server's last report, or libpq's words only
 function Link:_lost(fields)
   self.broken, self.lost = true, true
+  if not fields.sqlstate and self.pg:status() == "bad" then
+    fields.sqlstate = "08006"
+    -- what libpq guesses about the reason stands on further lines
+    fields.message = fields.message:match("^[^\n]*")
+  end
   local err = errors.new(fields.sqlstate and errors.class_for(fields.sqlstate) or "OperationalError",
     fields.message, fields)
   err.is_disconnect = true
@@ -217,15 +223,16 @@ function Link:_next_result(deadline)
 end
 
 -- Hands queued notices to the handler. What it raises must not cut off the
--- conversation: it waits until that is over.
+-- conversation: it waits until that is over. Returns whether there were any.
 function Link:_deliver_notices()
   local notices = self.pg:notices()
+  if not notices then return false end
   local handler = self.notice_handler
-  if not (notices and handler) then return end
-  for _, notice in ipairs(notices) do
+  for _, notice in ipairs(handler and notices or {}) do
     local ok, err = pcall(handler, notice)
     if not ok and not self.handler_error then self.handler_error = { err } end
   end
+  return true
 end
 
 --- Hands queued notices to the handler at the end of a conversation.

@@ -144,6 +144,7 @@ function Pipeline:_read(all)
     elseif not all or self.first > self.last then
       return
     else
+      link:_deliver_notices()
       link:_wait("r", self.deadline)
       local ok, err = pg:consume_input()
       if not ok and pg:is_busy() then self:_broken(err) end
