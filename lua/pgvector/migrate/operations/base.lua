@@ -53,7 +53,9 @@ end
 -- @treturn string
 function Operation:render(indent)
   local arguments = {}
-  for i, name in ipairs(self._definition.arguments) do arguments[i] = self[name] == nil and core.null or self[name] end
+  for i, name in ipairs(self._arguments or self._definition.arguments) do
+    arguments[i] = self[name] == nil and core.null or self[name]
+  end
   return source.call("op." .. self.kind, arguments, self.options, self._definition.options, indent)
 end
 

@@ -13,9 +13,17 @@ require "pgvector.migrate.operations.rows"
 
 local operations = {}
 
---- Constructors by kind, with the arguments of `op.<kind>`.
-operations.new = {}
-for kind, definition in pairs(base.definitions) do operations.new[kind] = definition.new end
+--- Constructors by kind, with the arguments of `op.<kind>`; those that
+-- `op.register` adds are there too.
+operations.new = setmetatable({}, {
+  __index = function(_, kind)
+    local definition = base.definitions[kind]
+    return definition and definition.new
+  end,
+})
+
+--- The kinds there are; a set.
+operations.kinds = base.definitions
 
 operations.from = require "pgvector.migrate.operations.from"
 
