@@ -99,7 +99,7 @@ local function code_surface(url, described)
     Index = pg.Index("i", t.c.a), ForeignKeyConstraint = pg.ForeignKeyConstraint({ "a" }, { "t.a" }),
     DeclarativeBase = base, AbstractModel = base:abstract{}, SessionMaker = sessions,
     Relationship = Parent.children, LoaderOption = pg.orm.joinedload(Parent.children),
-    SessionQuery = sessions():query(Parent),
+    SessionQuery = sessions():query(Parent), Inspector = pg.inspect(engine),
   }
   local surface = {
     Connection = public_names(require "pgvector.engine.connection", "function"),
