@@ -1850,10 +1850,11 @@ function AbstractModel:model(name, body, options) end
 ---What models are defined on.
 ---@class pgvector.DeclarativeBase
 ---@field metadata pgvector.MetaData
+---@field classes? table<string, pgvector.Model> after automap: the models by the keys of their tables
 local DeclarativeBase = {}
 
 ---Defines a model.
----@param name string the table's name
+---@param name string|pgvector.Table the table's name, or a table that exists
 ---@param body table columns by key; constraints and indexes in the array part
 ---@param options? table `schema`, `mixins`, and the options of Table
 ---@return pgvector.Model
@@ -2302,6 +2303,12 @@ function orm.Session(bind, options) end
 ---@param options? pgvector.RelationshipOptions
 ---@return pgvector.Relationship
 function orm.relationship(target, options) end
+
+---Makes models, with their relationships, of tables that exist.
+---@param metadata pgvector.MetaData
+---@param options? { name_for_scalar_relationship?: (fun(table: pgvector.Table, referred: pgvector.Table, key: pgvector.ForeignKeyConstraint): string), name_for_collection_relationship?: (fun(table: pgvector.Table, referred: pgvector.Table, key: pgvector.ForeignKeyConstraint): string) }
+---@return pgvector.DeclarativeBase
+function orm.automap(metadata, options) end
 
 ---A model under another name in a statement.
 ---@param x pgvector.Target

@@ -132,7 +132,8 @@ function read_constraint.f(tbl, row)
     name = row.name, column_names = row.columns, comment = row.comment, referred_schema = row.referred_schema,
     referred_table = row.referred_table, referred_columns = row.referred_columns,
     referred_visible = row.referred_visible, onupdate = actions[row.onupdate],
-    ondelete = actions[row.ondelete], match = row.match == "f" and "FULL" or nil, not_valid = row.not_valid or nil,
+    ondelete = actions[row.ondelete],
+    match = row.match == "f" and "FULL" or nil, not_valid = row.not_valid or nil,
   }, row))
 end
 
@@ -148,8 +149,9 @@ end
 local function index_of(row)
   return {
     name = row.name, using = row.method, unique = row.is_unique, valid = row.is_valid,
-    elements = {}, include = {}, nulls_not_distinct = row.nulls_not_distinct or nil, with = storage_options(row.options),
-    tablespace = row.tablespace, where = row.predicate, comment = row.comment, backs = row.backs,
+    elements = {}, include = {}, nulls_not_distinct = row.nulls_not_distinct or nil,
+    with = storage_options(row.options), tablespace = row.tablespace, where = row.predicate, comment = row.comment,
+    backs = row.backs,
   }
 end
 
