@@ -35,6 +35,7 @@ local parts = {
   function() return require("pgvector.types").public end,
 }
 local modules = {
+  migrate = "pgvector.migrate",
   orm = "pgvector.orm",
   json = "pgvector.types.json",
 }
@@ -47,7 +48,11 @@ local members = {
 }
 
 local function find(name)
-  if modules[name] then return require(modules[name]) end
+  if modules[name] then
+    local part = require(modules[name])
+    if name == "migrate" then part._library = pg end -- what migrations get as `pg`
+    return part
+  end
   if members[name] then return require(members[name])[name] end
   for _, part in ipairs(parts) do
     local value = rawget(part(), name)

@@ -121,6 +121,8 @@ local function column_definition(c, column)
 end
 
 function visit.column_definition(c, statement) return column_definition(c, statement.object) end
+function visit.column_default(c, statement) return server_default(c, statement.object) end
+function visit.column_identity(_, statement) return identity(statement.object.identity) end
 
 ---- constraints ----------------------------------------------------------------
 
