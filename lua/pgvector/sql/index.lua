@@ -199,7 +199,9 @@ local is_text = { text = true, literal_column = true }
 -- The type of what is indexed. SQL text tells it by a cast at its end.
 local function element_type(element)
   if not is_text[element.__visit_name] then return element.type end
-  local name, dim = tostring(element):lower():match("::%s*([%a_]+)%s*%((%d+)%)[%s)]*$")
+  local sql = tostring(element):lower()
+  local name, dim = sql:match("::%s*([%a_]+)%s*%((%d+)%)[%s)]*$")
+  if not name then name, dim = sql:match("^[%s(]*cast%(.* as ([%a_]+)%s*%((%d+)%)%)[%s)]*$") end
   local indexable = { vector = types.VECTOR, halfvec = types.HALFVEC, sparsevec = types.SPARSEVEC,
     bit = types.BIT }
   return indexable[name] and indexable[name](tonumber(dim)) or types.NULLTYPE
