@@ -15,7 +15,11 @@ local function id() return pg.Column{ "id", pg.Integer, primary_key = true } end
 -- A table of a key and what else is given.
 local function items(...)
   local rest = { ... }
-  return function(metadata) return pg.Table("items", metadata, { id(), (table.unpack or unpack)(rest) }) end
+  return function(metadata)
+    local all = { id() }
+    for _, item in ipairs(rest) do all[#all + 1] = item end
+    return pg.Table("items", metadata, all)
+  end
 end
 
 -- Columns and constraints can belong to one table only: they are made for each
@@ -291,20 +295,12 @@ describe("the comparison finds and mends", function()
         local undo = operations.reverse(list)
         apply(conn, list)
         assert.equal("", (found(conn, new)))
-        apply(conn, undo)
+        -- the other way round, as if it had never been otherwise
+        local savepoint = conn:begin_nested()
+        local _, back = found(conn, old)
+        apply(conn, back)
         assert.equal("", (found(conn, old)))
-      end)
-    end)
-
-    it(what .. ", the other way round", function()
-      within(function(conn)
-        local old, new = model(after), model(before)
-        conn:exec_sql "CREATE SCHEMA other"
-        old:create_all(conn)
-        local _, list = found(conn, new)
-        local undo = operations.reverse(list)
-        apply(conn, list)
-        assert.equal("", (found(conn, new)))
+        savepoint:rollback()
         apply(conn, undo)
         assert.equal("", (found(conn, old)))
       end)

@@ -225,13 +225,15 @@ function columns.compare(context)
     end
   end
   for _, existing in ipairs(context.reflected:_columns()) do
-    local is_ours = scope:includes_name(existing.name, "column", tbl.schema, tbl.name)
-      and scope:includes(existing, existing.name, "column", true, nil)
-    if not wanted[existing.name] and is_ours then
+    local name = existing.name
+    if wanted[name] then
+      wanted[name] = nil
+    elseif scope:includes_name(name, "column", tbl.schema, tbl.name)
+      and scope:includes(existing, name, "column", true, nil) then
       dropped[#dropped + 1] = { object = existing }
       table.insert(result[existing.computed and "before" or "drop"], from.drop_column(existing))
-    elseif not wanted[existing.name] then
-      result.kept[existing.name] = true
+    else
+      result.kept[name] = true
     end
   end
   for _, pair in ipairs(both) do compare_column(context, result, pair[1], pair[2]) end

@@ -111,12 +111,14 @@ end
 -- @treturn table sequence
 function members.of_model(scope, tbl, understood, clean)
   local list = {}
-  for _, constraint in ipairs(tbl:_all_constraints()) do
-    local is_key = constraint.__visit_name == "foreign_key_constraint"
-    local fact = is_key and foreign_key_fact(scope, constraint) or understood.members[constraint]
-    list[#list + 1] = member(constraint, fact, clean)
+  for _, objects in ipairs{ tbl:_all_constraints(), tbl.indexes } do
+    for _, object in ipairs(objects) do
+      local is_key = object.__visit_name == "foreign_key_constraint"
+      local fact = is_key and foreign_key_fact(scope, object) or understood.members[object]
+      -- the server drops a UNIQUE that says no more than the primary key
+      if fact then list[#list + 1] = member(object, fact, clean) end
+    end
   end
-  for _, index in ipairs(tbl.indexes) do list[#list + 1] = member(index, understood.members[index], clean) end
   return list
 end
 

@@ -14,46 +14,64 @@ local function key(schema, name) return schema .. "." .. name end
 
 -- Tables that pgai made for its vectorizers: the stores and the queues.
 local vectorizer_query = [[
-SELECT j ->> 'queue_schema', j ->> 'queue_table',
-  COALESCE(j ->> 'target_schema', j #>> '{config,destination,target_schema}'),
-  COALESCE(j ->> 'target_table', j #>> '{config,destination,target_table}')
+SELECT j ->> 'queue_schema' AS queue_schema, j ->> 'queue_table' AS queue_table,
+  COALESCE(j ->> 'target_schema', j #>> '{config,destination,target_schema}') AS target_schema,
+  COALESCE(j ->> 'target_table', j #>> '{config,destination,target_table}') AS target_table
 FROM (SELECT pg_catalog.to_jsonb(v) FROM ai.vectorizer AS v) AS x (j)]]
 
 local function read_pgai(run)
   if not run("SELECT pg_catalog.to_regclass('ai.vectorizer') IS NOT NULL", { n = 0 })[1][1] then return nil end
   local tables = {}
   for _, row in ipairs(run(vectorizer_query, { n = 0 })) do
-    if row[1] and row[2] then tables[key(row[1], row[2])] = true end
-    if row[3] and row[4] then tables[key(row[3], row[4])] = true end
+    if row.queue_table then tables[key(row.queue_schema, row.queue_table)] = true end
+    if row.target_table then tables[key(row.target_schema, row.target_table)] = true end
   end
   return tables
 end
 
 ---- schemas ----------------------------------------------------------------------
 
--- The schemas to look at besides the default one, each once, in order.
-local function other_schemas(run, metadatas, settings)
-  local names, seen = {}, {}
+-- An ordered set of names.
+local function name_set()
+  local set = { list = {}, has = {} }
+  function set.add(name)
+    if name and not set.has[name] then
+      set.has[name] = true
+      set.list[#set.list + 1] = name
+    end
+  end
+  return set
+end
+
+-- The schemas in which tables of the database may be dropped, besides the default one.
+local function included_schemas(run, include)
+  local names = name_set()
+  for _, name in ipairs(type(include) == "table" and include or include and catalog.schemas(run) or {}) do
+    local chosen = type(include) ~= "function" or include(name)
+    if chosen and name ~= "information_schema" then names.add(name) end
+  end
+  return names
+end
+
+-- The schemas to look for tables in, and those for enums and sequences: what
+-- the models name, too.
+local function named_schemas(metadatas, included)
+  local of_tables, of_types = name_set(), name_set()
   local function add(name)
-    if name and not seen[name] then
-      seen[name] = true
-      names[#names + 1] = name
-    end
+    of_tables.add(name)
+    of_types.add(name)
   end
-  local include = settings.include_schemas
-  if type(include) == "function" then
-    for _, name in ipairs(catalog.schemas(run)) do
-      if include(name) then add(name) end
-    end
-  elseif include then
-    for _, name in ipairs(type(include) == "table" and include or catalog.schemas(run)) do add(name) end
-  end
-  local wanted = {}
-  for name in pairs(seen) do wanted[name] = true end
+  for _, name in ipairs(included.list) do add(name) end
   for _, metadata in ipairs(metadatas) do
-    for _, tbl in ipairs(metadata:_tables()) do add(tbl.schema) end
+    for _, tbl in ipairs(metadata:_tables()) do
+      add(tbl.schema)
+      for _, col in ipairs(tbl:_columns()) do
+        of_types.add(col.type.schema)
+        of_types.add(col.sequence and col.sequence.schema)
+      end
+    end
   end
-  return names, wanted
+  return of_tables.list, of_types.list
 end
 
 -- Reads the tables of the schemas: what the search_path shows without a schema
@@ -156,19 +174,19 @@ function Scope.read(run, metadatas, settings)
   if not self.default_schema then
     errors.raise("InvalidRequestError", "the search_path names no schema that exists")
   end
-  local schemas, wanted = other_schemas(run, metadatas, settings)
-  self.facts = read_tables(self, run, schemas)
+  local included = included_schemas(run, settings.include_schemas)
+  local of_tables, of_types = named_schemas(metadatas, included)
+  self.facts = read_tables(self, run, of_tables)
   for _, fact in ipairs(self.facts) do
     if not fact.qualified then self.visible[fact.name] = fact end
   end
   read_models(self, metadatas)
-  local droppable = { [self.default_schema] = true }
-  for name in pairs(wanted) do droppable[name] = true end
+  included.add(self.default_schema)
   local modelled = {}
   for _, tbl in ipairs(self.models) do modelled[self:key_of(tbl)] = true end
   for _, fact in ipairs(self.facts) do
     local of = key(fact.schema, fact.name)
-    local candidate = modelled[of] or droppable[fact.schema] and not self.foreign[of]
+    local candidate = modelled[of] or included.has[fact.schema] and not self.foreign[of]
     if candidate and is_ours(self, fact) then self.owned[#self.owned + 1] = fact end
   end
   for _, extension in ipairs(catalog.extensions(run)) do self.extensions[extension.name] = extension end
@@ -179,7 +197,7 @@ function Scope.read(run, metadatas, settings)
     for _, sequence in ipairs(list) do self.sequences[key(sequence.schema, sequence.name)] = sequence end
   end
   add_sequences(catalog.sequences(run))
-  for _, name in ipairs(schemas) do
+  for _, name in ipairs(of_types) do
     for _, enum in ipairs(catalog.enums(run, name)) do self.enums[#self.enums + 1] = enum end
     add_sequences(catalog.sequences(run, name))
   end
