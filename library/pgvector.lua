@@ -1708,6 +1708,121 @@ function MetaData:remove(table) end
 ---Forgets all tables.
 function MetaData:clear() end
 
+---Reads tables of the database, with what their foreign keys refer to.
+---@param bind pgvector.Bind
+---@param options? { schema?: string, only?: string[]|(fun(name: string): boolean), views?: boolean, resolve_fks?: boolean }
+function MetaData:reflect(bind, options) end
+
+---Answers questions about a database; every method takes a schema last.
+---@class pgvector.Inspector
+---@field bind pgvector.Bind
+local Inspector = {}
+
+---The names of the tables.
+---@param schema? string|{ schema: string }
+---@return string[]
+function Inspector:get_table_names(schema) end
+
+---The names of the session's temporary tables.
+---@return string[]
+function Inspector:get_temp_table_names() end
+
+---The names of the views.
+---@param schema? string|{ schema: string }
+---@return string[]
+function Inspector:get_view_names(schema) end
+
+---The names of the materialized views.
+---@param schema? string|{ schema: string }
+---@return string[]
+function Inspector:get_materialized_view_names(schema) end
+
+---The query of a view.
+---@param name string
+---@param schema? string|{ schema: string }
+---@return string
+function Inspector:get_view_definition(name, schema) end
+
+---The names of the schemas.
+---@return string[]
+function Inspector:get_schema_names() end
+
+---Is there a schema of this name?
+---@param name string
+---@return boolean
+function Inspector:has_schema(name) end
+
+---Is there a table or view of this name?
+---@param name string
+---@param schema? string|{ schema: string }
+---@return boolean
+function Inspector:has_table(name, schema) end
+
+---The names of the sequences.
+---@param schema? string|{ schema: string }
+---@return string[]
+function Inspector:get_sequence_names(schema) end
+
+---The enumerated types.
+---@param schema? string|{ schema: string }
+---@return { name: string, schema: string, visible: boolean, labels: string[], comment?: string }[]
+function Inspector:get_enums(schema) end
+
+---The extensions.
+---@return { name: string, version: string, schema: string, comment?: string }[]
+function Inspector:get_extensions() end
+
+---The columns of a table or view.
+---@param name string
+---@param schema? string|{ schema: string }
+---@return { name: string, type: pgvector.Type, nullable: boolean, default?: string, comment?: string, identity?: table, computed?: table, collation?: string, autoincrement: boolean }[]
+function Inspector:get_columns(name, schema) end
+
+---The primary key.
+---@param name string
+---@param schema? string|{ schema: string }
+---@return { name?: string, constrained_columns: string[], comment?: string, include?: string[] }
+function Inspector:get_pk_constraint(name, schema) end
+
+---The foreign keys.
+---@param name string
+---@param schema? string|{ schema: string }
+---@return { name: string, constrained_columns: string[], referred_schema?: string, referred_table: string, referred_columns: string[], options: table, comment?: string }[]
+function Inspector:get_foreign_keys(name, schema) end
+
+---The indexes, without that of the primary key.
+---@param name string
+---@param schema? string|{ schema: string }
+---@return { name: string, column_names: any[], expressions?: string[], unique: boolean, using: string, with: table, ops: table, metric?: pgvector.Metric, where?: string, include: string[], column_sorting: table, nulls_not_distinct?: boolean, tablespace?: string, comment?: string, valid: boolean, duplicates_constraint?: string }[]
+function Inspector:get_indexes(name, schema) end
+
+---The UNIQUE constraints.
+---@param name string
+---@param schema? string|{ schema: string }
+---@return { name: string, column_names: string[], include?: string[], nulls_not_distinct?: boolean, deferrable?: boolean, initially?: string, comment?: string }[]
+function Inspector:get_unique_constraints(name, schema) end
+
+---The CHECK constraints.
+---@param name string
+---@param schema? string|{ schema: string }
+---@return { name: string, sqltext: string, no_inherit?: boolean, not_valid?: boolean, comment?: string }[]
+function Inspector:get_check_constraints(name, schema) end
+
+---The EXCLUDE constraints.
+---@param name string
+---@param schema? string|{ schema: string }
+---@return { name: string, expressions: string[], operators: string[], using: string, where?: string, comment?: string }[]
+function Inspector:get_exclude_constraints(name, schema) end
+
+---The comment of a table.
+---@param name string
+---@param schema? string|{ schema: string }
+---@return { text?: string }
+function Inspector:get_table_comment(name, schema) end
+
+---Forgets what was read.
+function Inspector:clear_cache() end
+
 ---An executable DDL statement.
 ---@class pgvector.DDL : pgvector.ClauseElement
 local DDL = {}
@@ -1735,10 +1850,11 @@ function AbstractModel:model(name, body, options) end
 ---What models are defined on.
 ---@class pgvector.DeclarativeBase
 ---@field metadata pgvector.MetaData
+---@field classes? table<string, pgvector.Model> after automap: the models by the keys of their tables
 local DeclarativeBase = {}
 
 ---Defines a model.
----@param name string the table's name
+---@param name string|pgvector.Table the table's name, or a table that exists
 ---@param body table columns by key; constraints and indexes in the array part
 ---@param options? table `schema`, `mixins`, and the options of Table
 ---@return pgvector.Model
@@ -2187,6 +2303,12 @@ function orm.Session(bind, options) end
 ---@param options? pgvector.RelationshipOptions
 ---@return pgvector.Relationship
 function orm.relationship(target, options) end
+
+---Makes models, with their relationships, of tables that exist.
+---@param metadata pgvector.MetaData
+---@param options? { name_for_scalar_relationship?: (fun(table: pgvector.Table, referred: pgvector.Table, key: pgvector.ForeignKeyConstraint): string), name_for_collection_relationship?: (fun(table: pgvector.Table, referred: pgvector.Table, key: pgvector.ForeignKeyConstraint): string) }
+---@return pgvector.DeclarativeBase
+function orm.automap(metadata, options) end
 
 ---A model under another name in a statement.
 ---@param x pgvector.Target
@@ -3058,6 +3180,11 @@ function pg.MetaData(options) end
 ---@param options? table
 ---@return pgvector.Table
 function pg.Table(name, metadata, items, options) end
+
+---An inspector of a database.
+---@param bind pgvector.Bind
+---@return pgvector.Inspector
+function pg.inspect(bind) end
 
 ---A column.
 ---@param options pgvector.ColumnOptions

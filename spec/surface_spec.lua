@@ -99,7 +99,7 @@ local function code_surface(url, described)
     Index = pg.Index("i", t.c.a), ForeignKeyConstraint = pg.ForeignKeyConstraint({ "a" }, { "t.a" }),
     DeclarativeBase = base, AbstractModel = base:abstract{}, SessionMaker = sessions,
     Relationship = Parent.children, LoaderOption = pg.orm.joinedload(Parent.children),
-    SessionQuery = sessions():query(Parent), Migrator = pg.migrate.config{},
+    SessionQuery = sessions():query(Parent), Inspector = pg.inspect(engine), Migrator = pg.migrate.config{},
   }
   local op = {}
   for _, functions in ipairs{ require("pgvector.migrate.op").functions, require("pgvector.migrate.operations").kinds } do

@@ -28,7 +28,9 @@ local pg = {
 -- Modules whose public names are pg's, in the order in which one is looked for;
 -- modules behind one name; and single functions of modules.
 local parts = {
-  function() return require "pgvector.search" end, -- before sql: it gives select its nearest
+  -- before sql: they give select its nearest, metadata its reflect
+  function() return require "pgvector.search" end,
+  function() return require "pgvector.reflect" end,
   function() return require "pgvector.sql" end,
   function() return require("pgvector.types").public end,
 }
