@@ -28,11 +28,14 @@ local pg = {
 -- Modules whose public names are pg's, in the order in which one is looked for;
 -- modules behind one name; and single functions of modules.
 local parts = {
-  function() return require "pgvector.search" end, -- before sql: it gives select its nearest
+  -- before sql: they give select its nearest, metadata its reflect
+  function() return require "pgvector.search" end,
+  function() return require "pgvector.reflect" end,
   function() return require "pgvector.sql" end,
   function() return require("pgvector.types").public end,
 }
 local modules = {
+  migrate = "pgvector.migrate",
   orm = "pgvector.orm",
   json = "pgvector.types.json",
 }
@@ -45,7 +48,11 @@ local members = {
 }
 
 local function find(name)
-  if modules[name] then return require(modules[name]) end
+  if modules[name] then
+    local part = require(modules[name])
+    if name == "migrate" then part._library = pg end -- what migrations get as `pg`
+    return part
+  end
   if members[name] then return require(members[name])[name] end
   for _, part in ipairs(parts) do
     local value = rawget(part(), name)

@@ -29,12 +29,14 @@ end
 -- @tparam[opt] table arguments
 -- @treturn string what it printed, errors too
 -- @treturn boolean whether it ended well
+-- @treturn integer its exit status
 function program.run(path, environment, arguments)
-  local pipe = io.popen(program.command(path, environment, arguments) .. " </dev/null 2>&1 && echo ended well")
+  local command = program.command(path, environment, arguments)
+  local pipe = io.popen(command .. " </dev/null 2>&1; echo \"exit status $?\"")
   local output = pipe:read("*a")
   pipe:close()
-  local rest = output:match("^(.*)ended well\n$")
-  return rest or output, rest ~= nil
+  local rest, status = output:match("^(.*)exit status (%d+)\n$")
+  return rest, status == "0", tonumber(status)
 end
 
 return program

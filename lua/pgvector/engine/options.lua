@@ -39,11 +39,18 @@ function options.streaming(given, wanted, chunk)
   return wanted, chunk
 end
 
-local function restore(link, former, ok, ...)
-  link.timeout = former
+local function finish(restore, ok, ...)
+  restore()
   if not ok then error((...), 0) end
   return ...
 end
+
+--- Calls a function, and another one afterwards, whatever happened.
+-- @tparam function restore
+-- @tparam function fn
+-- @param ... its arguments
+-- @return what fn returns
+function options.restoring(restore, fn, ...) return finish(restore, pcall(fn, ...)) end
 
 --- Calls a function while commands of a link have a timeout of their own.
 -- @tparam Link link
@@ -54,7 +61,7 @@ end
 function options.with_timeout(link, seconds, fn, ...)
   local former = link.timeout
   link.timeout = seconds
-  return restore(link, former, pcall(fn, ...))
+  return options.restoring(function() link.timeout = former end, fn, ...)
 end
 
 return options

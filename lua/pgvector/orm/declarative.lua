@@ -194,12 +194,28 @@ local function table_items(attributes, items)
   return all
 end
 
+-- A table that exists: its columns are attributes, and the body adds properties.
+local function adopt_table(tbl, attributes, where)
+  local all = {}
+  for i, column in ipairs(tbl:_columns()) do all[i] = { column.key, column } end
+  for _, attribute in ipairs(attributes) do
+    if constraints.is_column(attribute[2]) then
+      errors.raise("ArgumentError", "%s: '%s' is a column, but the table is there already", where,
+        attribute[1])
+    end
+    all[#all + 1] = attribute
+  end
+  return all
+end
+
 --- Defines a model.
--- @tparam string name the table's name
+-- @tparam string|Table name the table's name, or a table that exists
 -- @tparam table body keyed: columns and relationships; array part: constraints and indexes
 -- @tparam[opt] table options `schema`, `mixins`, `comment`, and the other options of Table
 -- @treturn Model callable: `Item{ title = "x" }` makes an instance
 function Base:model(name, body, options)
+  local existing = class.is(name, schema.Table) and name
+  if existing then name = existing.name end
   local where = ("model '%s'"):format(tostring(name))
   options = errors.check_options(options, model_options, where)
   local own, own_items = read_body(body, where)
@@ -216,7 +232,9 @@ function Base:model(name, body, options)
   for option, value in pairs(options) do
     if option ~= "mixins" then table_options[option] = value end
   end
-  local tbl = schema.Table._new(name, self.metadata, table_items(attributes, items), table_options)
+  local tbl = existing
+    or schema.Table._new(name, self.metadata, table_items(attributes, items), table_options)
+  if existing then attributes = adopt_table(tbl, attributes, where) end
 
   local model = { __table = tbl, __clause = tbl, __name = name, methods = method_table(inherited) }
   model.__mapper = Mapper._new{

@@ -17,6 +17,7 @@ local orm = {
   sessionmaker = SessionMaker._new,
   to_table = require "pgvector.orm.to_table",
   aliased = require "pgvector.orm.aliased",
+  automap = require "pgvector.orm.automap",
   flag_modified = instance.flag_modified,
 }
 

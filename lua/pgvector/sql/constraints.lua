@@ -207,8 +207,11 @@ end
 class.seal(ExcludeConstraint)
 
 -- What a foreign key refers to: `{ schema=, table=, column= }` for text, or
--- the column itself.
+-- the column itself. Names with dots in them come as such a table.
 local function parse_target(target, where)
+  if type(target) == "table" and getmetatable(target) == nil and target.table and target.column then
+    return { schema = target.schema, table = target.table, column = target.column }
+  end
   if constraints.is_column(target) then
     if not target.table then
       errors.raise("ArgumentError", "%s: column '%s' belongs to no table", where, tostring(target.name))

@@ -140,12 +140,20 @@ local function run_comments(run, table)
   end
 end
 
+--- The order in which tables can be created.
+-- @tparam table tables sequence
+-- @treturn table the tables in order
+-- @treturn table set of the foreign keys that have to wait until all of them exist
+function create.order(tables)
+  local order, left_out = sort.topological(tables, dependencies)
+  return order, late_keys(order, left_out)
+end
+
 --- Creates tables with what they need. Indexes are built plainly even if they
 -- say `concurrently`: the tables are new and empty, and CONCURRENTLY cannot
 -- run in a transaction.
 function create.create_tables(metadata, bind, tables, checks)
-  local order, left_out = sort.topological(tables, dependencies)
-  local late = late_keys(order, left_out)
+  local order, late = create.order(tables)
   bind:_ddl_runner(function(run)
     local exists = survey(run, checks, metadata, order)
     local missing = {}

@@ -75,6 +75,13 @@ ddl.drop_index = with_own_choice(drop_index)
 --- A column as CREATE TABLE has it: a part of statements that add one.
 ddl.column_definition = define("column_definition", {})
 
+--- A column's `server_default` as it stands behind DEFAULT: a part of statements
+-- that set one.
+ddl.column_default = define("column_default", {})
+
+--- GENERATED … AS IDENTITY of a column that has one, to be added to an existing column.
+ddl.column_identity = define("column_identity", {})
+
 --- ALTER TABLE … ADD CONSTRAINT.
 ddl.add_constraint = define("add_constraint", {})
 

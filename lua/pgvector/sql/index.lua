@@ -66,7 +66,8 @@ local function init(name, elements, options, where, needs_metric)
   self.method = self.using and check_identifier(self.using, where .. " using") or "btree"
   self.ops, self.with = self.ops or {}, self.with or {}
   for _, opclass in pairs(self.ops) do
-    if type(opclass) ~= "string" or not opclass:find("^[%a_][%w_]*%.?[%w_]*$") or opclass:find("%.$") then
+    local bare = type(opclass) == "string" and opclass:gsub('"[^"]+"', "q")
+    if not bare or not bare:find("^[%a_][%w_]*%.?[%w_]*$") or bare:find("%.$") then
       errors.raise("ArgumentError", "%s ops: '%s' is not an operator class", where, tostring(opclass))
     end
   end
@@ -161,21 +162,22 @@ function Index:_find_table()
   end
 end
 
--- What an element of `ops` may be called: its label or its column's names.
-local function names_of(element)
+-- What an element of `ops` may be called: its position, its label or its column's names.
+local function names_of(element, position)
   local names = {}
   if element.__visit_name == "label" then names[1] = element.name end
   for _, column in ipairs(columns_in(element)) do
     names[#names + 1] = column.key
     names[#names + 1] = column.name
   end
+  names[#names + 1] = position
   return names
 end
 
 local function choose_opclasses(self)
   local chosen, used = {}, {}
   for i, element in ipairs(self.elements) do
-    for _, name in ipairs(names_of(element)) do
+    for _, name in ipairs(names_of(element, i)) do
       if self.ops[name] then chosen[i], used[name] = chosen[i] or self.ops[name], true end
     end
   end
@@ -197,7 +199,9 @@ local is_text = { text = true, literal_column = true }
 -- The type of what is indexed. SQL text tells it by a cast at its end.
 local function element_type(element)
   if not is_text[element.__visit_name] then return element.type end
-  local name, dim = tostring(element):lower():match("::%s*([%a_]+)%s*%((%d+)%)[%s)]*$")
+  local sql = tostring(element):lower()
+  local name, dim = sql:match("::%s*([%a_]+)%s*%((%d+)%)[%s)]*$")
+  if not name then name, dim = sql:match("^[%s(]*cast%(.* as ([%a_]+)%s*%((%d+)%)%)[%s)]*$") end
   local indexable = { vector = types.VECTOR, halfvec = types.HALFVEC, sparsevec = types.SPARSEVEC,
     bit = types.BIT }
   return indexable[name] and indexable[name](tonumber(dim)) or types.NULLTYPE

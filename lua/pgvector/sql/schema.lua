@@ -19,8 +19,9 @@ Table.__visit_name = "table"
 
 local table_options = {
   schema = true, comment = true, info = true, temporary = true, unlogged = true, tablespace = true,
-  with = true, partition_by = true, managed = true,
+  with = true, partition_by = true, managed = true, autoload = true, autoload_with = true,
 }
+local copied_options = { "comment", "temporary", "unlogged", "tablespace", "with", "partition_by" }
 
 -- "schema.name", or the name alone: how metadata.tables is keyed.
 local function table_key(name, schema)
@@ -98,11 +99,22 @@ local function add_items(self, items)
   end
 end
 
+-- The bind to read the table from, among its items or options; nil for none.
+local function take_autoload(items, options)
+  local binds = { items.autoload, items.autoload_with, options.autoload, options.autoload_with }
+  local _, bind = next(binds)
+  if bind == nil then return nil, items end
+  local rest = {}
+  for i, item in ipairs(items) do rest[i] = item end
+  return bind, rest
+end
+
 --- Makes a table:
 -- `Table("items", metadata, { Column{ "id", pg.Integer, primary_key = true }, … }, { schema= })`.
 -- Options: `schema` (false: none, even if the metadata has one), `comment`,
--- `info`, `temporary`, `unlogged`, `tablespace`, `with`, `partition_by`, and
--- `managed = false` for a table that create_all and drop_all leave alone.
+-- `info`, `temporary`, `unlogged`, `tablespace`, `with`, `partition_by`,
+-- `managed = false` for a table that create_all and drop_all leave alone, and
+-- `autoload`, an engine or connection: what is not given is read from the database.
 function Table._new(name, metadata, items, options)
   naming.check(name, "table name")
   if type(metadata) ~= "table" or rawget(metadata, "_table_list") == nil then
@@ -114,14 +126,16 @@ function Table._new(name, metadata, items, options)
       class.describe(items))
   end
   options = errors.check_options(options, table_options, "Table")
+  local schema = schema_option(options.schema, metadata.schema)
+  local bind, finish
+  bind, items = take_autoload(items, options)
+  if bind then items, options, finish = Table._autoload(bind, name, schema, items, options) end
   local self = setmetatable({
-    name = name, metadata = metadata, schema = schema_option(options.schema, metadata.schema),
+    name = name, metadata = metadata, schema = schema,
     constraints = {}, indexes = {}, foreign_keys = {},
     _column_list = {}, _by_key = {}, _by_name = {},
   }, Table)
-  for _, option in ipairs{ "comment", "temporary", "unlogged", "tablespace", "with", "partition_by" } do
-    self[option] = options[option]
-  end
+  for _, option in ipairs(copied_options) do self[option] = options[option] end
   self.info = options.info or {}
   self.managed = options.managed ~= false
   self.key = table_key(name, self.schema)
@@ -131,6 +145,7 @@ function Table._new(name, metadata, items, options)
   add_items(self, items)
   self.c = selectable.namespace(self)
   metadata:_add(self)
+  if finish then finish(self) end
   return self
 end
 
@@ -236,9 +251,7 @@ function Table:to_metadata(metadata, options)
     if class.is(item, constraints.ForeignKeyConstraint) then item:_change_schema(self.schema, schema) end
   end
   local copied = { schema = schema or false, managed = self.managed, info = self.info }
-  for _, option in ipairs{ "comment", "temporary", "unlogged", "tablespace", "with", "partition_by" } do
-    copied[option] = self[option]
-  end
+  for _, option in ipairs(copied_options) do copied[option] = self[option] end
   return Table._new(options.name or self.name, metadata, items, copied)
 end
 class.seal(Table)

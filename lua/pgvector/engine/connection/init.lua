@@ -15,6 +15,7 @@ local identifiers = require "pgvector.sql.compiler.identifiers"
 local notify = require "pgvector.driver.notify"
 local options_of = require "pgvector.engine.options"
 local statement = require "pgvector.engine.statement"
+local ticking = require "pgvector.wait.ticking"
 
 local Connection = class("Connection")
 
@@ -187,6 +188,22 @@ end
 function Connection:on_notice(fn)
   self._notice_handler = fn or false
   self:_live_link().notice_handler = self._notice_handler
+end
+
+-- Calls a function while transactions begin only where `begin` says so; what
+-- the connection did before holds again afterwards.
+function Connection:_in_autocommit(fn, ...)
+  local former = self._isolation
+  self._isolation = "AUTOCOMMIT"
+  return options_of.restoring(function() self._isolation = former end, fn, ...)
+end
+
+-- Calls a function, and `tick` every so many seconds while it waits for the server.
+function Connection:_with_ticks(seconds, tick, fn, ...)
+  local link = self:_live_link()
+  local waiter = link.waiter
+  link.waiter = ticking.waiter(waiter, seconds, tick)
+  return options_of.restoring(function() link.waiter = waiter end, fn, ...)
 end
 
 -- sql.schema's create_all and drop_all run DDL through this.

@@ -121,6 +121,8 @@ local function column_definition(c, column)
 end
 
 function visit.column_definition(c, statement) return column_definition(c, statement.object) end
+function visit.column_default(c, statement) return server_default(c, statement.object) end
+function visit.column_identity(_, statement) return identity(statement.object.identity) end
 
 ---- constraints ----------------------------------------------------------------
 
@@ -160,7 +162,8 @@ function body.exclude_constraint(c, exclude)
   for i, element in ipairs(exclude.expressions) do
     local is_column = constraints.is_column(element)
     local sql = is_column and quote(element.name) or "(" .. expression(c, element) .. ")"
-    local opclass = exclude.ops and is_column and (exclude.ops[element.key] or exclude.ops[element.name])
+    local ops = exclude.ops or {}
+    local opclass = ops[i] or is_column and (ops[element.key] or ops[element.name])
     elements[i] = ("%s%s WITH %s"):format(sql, opclass and " " .. opclass or "", exclude.elements[i][2])
   end
   return ("EXCLUDE USING %s (%s)%s"):format(exclude.using, table.concat(elements, ", "),

@@ -1,0 +1,68 @@
+--- Index builds outside of transactions: what a failed one left behind is
+-- replaced, and somebody may watch.
+-- @module pgvector.migrate.build
+
+local base = require "pgvector.migrate.operations.base"
+
+local build = {}
+
+local state_query = [[
+SELECT i.indisvalid FROM pg_catalog.pg_index AS i
+JOIN pg_catalog.pg_class AS c ON c.oid = i.indexrelid
+WHERE c.oid = pg_catalog.to_regclass($1)]]
+
+local creates = { create_index = true, create_hnsw_index = true, create_ivfflat_index = true }
+
+-- true, false for an invalid index, nil if there is none.
+local function validity(conn, operation)
+  return conn:exec_sql(state_query, { base.qualified_name(operation, operation.name) }):scalar()
+end
+
+--- Has an interrupted run done this operation, without having come to note it?
+-- @tparam boolean resuming is it the first one after the interruption?
+function build.is_done(conn, operation, resuming)
+  if not resuming then return false end
+  local valid = validity(conn, operation)
+  return creates[operation.kind] and valid == true or operation.kind == "drop_index" and valid == nil
+end
+
+local progress_query = [[
+SELECT phase, blocks_done, blocks_total, tuples_done, tuples_total
+FROM pg_catalog.pg_stat_progress_create_index WHERE pid = $1]]
+
+-- Calls run(), and shows meanwhile what the server tells over another
+-- connection.
+local function watched(conn, operation, show, run)
+  local pid = conn.info.backend_pid
+  local watcher = conn.engine:connect()
+  watcher:execution_options{ isolation_level = "AUTOCOMMIT" } -- a transaction would hold up the build
+  local bar = show(operation.name)
+  local function tick()
+    local row = watcher:exec_sql(progress_query, { pid }):first()
+    if not row then return end
+    local by_tuples = row.blocks_total == 0
+    bar.update(by_tuples and row.tuples_done or row.blocks_done,
+      by_tuples and row.tuples_total or row.blocks_total, row.phase)
+  end
+  local ok, err = pcall(conn._with_ticks, conn, 0.25, tick, run)
+  bar.finish(ok)
+  watcher:close()
+  if not ok then error(err, 0) end
+end
+
+--- Runs an operation that needs autocommit.
+-- @param conn
+-- @tparam Operation operation
+-- @tparam ?function show `show(name)` gives `{ update(done, total, phase), finish(ok) }`
+-- @tparam function run `run(statements)`
+function build.run(conn, operation, show, run)
+  if creates[operation.kind] and validity(conn, operation) == false then
+    run{ "DROP INDEX CONCURRENTLY " .. base.qualified_name(operation, operation.name) }
+  end
+  local function go() run(operation:statements()) end
+  local builds = creates[operation.kind] or operation.kind == "reindex"
+  if not (show and builds) then return go() end
+  watched(conn, operation, show, go)
+end
+
+return build
