@@ -2397,6 +2397,12 @@ function pg.setup_vector(pgmoon) end
 ---@return pgvector.Select
 function pg.select(...) end
 
+---Rows by the nearness of a vector and by full text at once, merged by reciprocal rank fusion.
+---@param entity any a model, its alias or a table
+---@param options { vector: table, text: table, k?: number, limit?: integer, candidates?: integer, where?: table }
+---@return pgvector.Select
+function pg.hybrid_search(entity, options) end
+
 ---INSERT.
 ---@param target pgvector.Target
 ---@return pgvector.Insert

@@ -27,7 +27,10 @@ function visit.bind(c, node)
     errors.raise("InvalidRequestError", "parameter '%s' has no value to write into the SQL", tostring(node.key))
   end
   if type(value) == "function" then value = value() end
-  c:write(node.type:literal(value))
+  local text = node.type:literal(value)
+  -- `1 / 2` of what is no integer must not become one
+  if c.literal_binds ~= "ddl" and node.type.family == "number" and text:find("^-?%d+$") then text = text .. ".0" end
+  c:write(text)
 end
 
 function visit.keyword(c, node) c:write(node.word) end

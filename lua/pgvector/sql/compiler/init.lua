@@ -145,6 +145,26 @@ function Compiler:qualifier(from)
   return quote(self:alias_name(from))
 end
 
+-- Notes the search parameters of a statement, wherever in the whole it stands:
+-- of two numbers for one the greater serves both.
+function Compiler:need_settings(settings)
+  local needed = self.settings or {}
+  self.settings = needed
+  for _, setting in ipairs(settings) do
+    local name, value = setting.name, setting.value
+    local known = needed[name]
+    if not known then
+      known = { name = name, value = value }
+      needed[name], needed[#needed + 1] = known, known
+    elseif type(value) == "number" then
+      known.value = math.max(known.value, value)
+    elseif known.value ~= value then
+      errors.raise("InvalidRequestError", "one part of the statement needs %s = %s, another one %s", name,
+        known.value, value)
+    end
+  end
+end
+
 --- Puts a CTE into the WITH clause, unless it is there.
 function Compiler:define_cte(cte) visitors.cte_definition(self, cte) end
 
@@ -205,11 +225,11 @@ end
 local function run(statement, options)
   local c = new(options)
   local kind = statement._kind
-  if kind == "ddl" then c.literal_binds = true end
+  if kind == "ddl" then c.literal_binds = "ddl" end
   compile_statement(c, statement)
   local sql, binds = c:finish()
   return {
-    sql = sql, binds = binds, columns = c.columns, kind = kind or "expression", settings = statement._settings,
+    sql = sql, binds = binds, columns = c.columns, kind = kind or "expression", settings = c.settings,
     returning = statement._returning ~= nil,
   }
 end

@@ -163,6 +163,7 @@ function visit.select(c, statement, mode, unique)
   elseif mode == "cte" then
     c.frame = nil
   end
+  if statement._settings then c:need_settings(statement._settings) end
   local columns = statement:_selected(unique)
   if mode == "top" and c.columns == nil and not statement:_is_opaque() then c.columns = columns end
   local froms = correlated(c, statement, statement:_from_list(), mode)
