@@ -40,7 +40,8 @@ local words, meaning = "python", { 3, 8, 6 }
 
 engine:connect(function(conn)
   show("by meaning:", conn, pg.select(Note.body):nearest(Note.embedding, meaning, { limit = 3 }))
-  show("by words:", conn, pg.select(Note.body):where(Note.search:match(words, { config = "english" })):order_by(Note.id))
+  local matching = Note.search:match(words, { config = "english" })
+  show("by words:", conn, pg.select(Note.body):where(matching):order_by(Note.id))
   local both = pg.hybrid_search(Note, {
     vector = { Note.embedding, meaning },
     text = { Note.search, words, config = "english" },

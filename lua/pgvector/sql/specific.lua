@@ -200,13 +200,21 @@ function ColumnElement:any(value, operator) return quantify(self, "any", value, 
 -- @tparam[opt] string operator
 function ColumnElement:all(value, operator) return quantify(self, "all", value, operator) end
 
---- An element of an array, counted from 1: `self[i]`.
+-- What one subscript leaves of an array type.
+local function element_type(type_)
+  local dimensions = type_.dimensions or 1
+  if dimensions == 1 then return type_.elem or types.NULLTYPE end
+  return types.ARRAY(type_.elem, { dimensions = dimensions - 1 })
+end
+
+--- An element of an array, counted from 1: `self[i]`. An array of several
+-- dimensions takes one after the other: `matrix:at(1):at(2)`.
 -- @param index a number or an expression
 function ColumnElement:at(index)
   require_family(self, "array", "at", true)
   return node{
     __visit_name = "subscript", element = self, from = coerce.expr(index, Integer, "at"),
-    prec = operators.precedence.SUBSCRIPT, type = self.type.elem or types.NULLTYPE,
+    prec = operators.precedence.SUBSCRIPT, type = element_type(self.type),
   }
 end
 
