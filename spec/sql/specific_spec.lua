@@ -250,12 +250,12 @@ end)
 describe("a vector before an operator", function()
   -- Lua asks the left operand first, which refused what is no vector
   local v = pg.vector{ 1, 2, 3 }
-  local cases = {
+  local each = {
     { v + t.embedding, "$1 + items.embedding" }, { v - t.embedding, "$1 - items.embedding" },
     { v * t.embedding, "$1 * items.embedding" }, { v .. t.embedding, "$1 || items.embedding" },
     { pg.halfvec(v) + t.half, "$1 + items.half" },
   }
-  for _, case in ipairs(cases) do
+  for _, case in ipairs(each) do
     it("leaves it to the column: " .. case[2], function()
       assert_sql(case[1], case[2], { case[2]:find "half" and pg.halfvec(v) or v })
     end)

@@ -172,9 +172,17 @@ local function names_of(element)
   return names
 end
 
+-- The operator class that an element brings along, `column:ops("…"):desc()`.
+local function own_opclass(element)
+  local wrapped = { ordering = true, label = true }
+  while wrapped[element.__visit_name] do element = element.element end
+  return element.__visit_name == "opclass" and element.opclass or nil
+end
+
 local function choose_opclasses(self)
   local chosen, used = {}, {}
   for i, element in ipairs(self.elements) do
+    chosen[i] = own_opclass(element)
     for _, name in ipairs(names_of(element)) do
       if self.ops[name] then chosen[i], used[name] = chosen[i] or self.ops[name], true end
     end

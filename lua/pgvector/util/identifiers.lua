@@ -77,6 +77,19 @@ function identifiers.truncate(name)
   return ("%s_%08x"):format(name:sub(1, keep), hash(name))
 end
 
+--- Checks a name that goes into SQL without quotes, because it may have a
+-- schema: letters, digits and underscores, with one dot at most.
+-- @tparam string name
+-- @tparam string where what the message calls the place
+-- @treturn string name
+function identifiers.check_plain(name, where)
+  if type(name) ~= "string" or not (name:find("^[%a_][%w_]*$") or name:find("^[%a_][%w_]*%.[%a_][%w_]*$")) then
+    errors.raise("ArgumentError", "%s: expected a name, got %s", where,
+      type(name) == "string" and ("'%s'"):format(name) or type(name))
+  end
+  return name
+end
+
 --- A name in which dots separate schema and table, each part quoted where it
 -- needs it.
 -- @tparam string name

@@ -139,6 +139,13 @@ function visit.negative(c, node)
   end
 end
 
+-- In parentheses of its own: few people know how tightly a prefix operator binds.
+function visit.bitwise_not(c, node)
+  c:write("(~ ")
+  c:operand(node.element, operators.precedence.ADD)
+  c:write(")")
+end
+
 function visit.between(c, node)
   c:operand(node.operand, node.prec + 1)
   c:write(node.negated and " NOT BETWEEN " or " BETWEEN ")
@@ -212,7 +219,7 @@ function visit.cast(c, node)
   c:write("CAST(")
   c:visit(node.element)
   c:write(" AS ")
-  c:write(node.to or tostring(node.type))
+  c:write(node.to or c:type_name(node.type))
   c:write(")")
 end
 
@@ -248,6 +255,9 @@ function visit.ordering(c, node, ordered)
   c:visit(node.element, ordered)
   c:write(node.suffix)
 end
+
+-- An index tells its operator classes itself; elsewhere it is the element.
+function visit.opclass(c, node, ...) c:visit(node.element, ...) end
 
 function visit.case(c, node)
   c:write("CASE")
