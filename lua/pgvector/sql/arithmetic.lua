@@ -233,7 +233,7 @@ end
 --- With an operator class, as an element of an index: `Item.title:ops("text_pattern_ops")`.
 -- @tparam string opclass perhaps with its schema
 function ColumnElement:ops(opclass)
-  identifiers.check_plain(opclass, "ops")
+  identifiers.check_plain(opclass, "ops", "an operator class")
   return node{ __visit_name = "opclass", element = self, opclass = opclass, prec = P.LOWEST, type = self.type }
 end
 

@@ -219,7 +219,7 @@ end
 -- current one; nothing, false or pg.null for the partition's end.
 local function frame_bound(value, mode)
   if value == nil or value == false or value == null then return nil end
-  if type(value) ~= "number" or value ~= math.floor(value) or value - value ~= 0 then
+  if not compat.is_integral(value) or math.abs(value) > 2 ^ 53 then
     errors.raise("ArgumentError", "over: a bound of %s must be a whole number, got %s", mode, coerce.describe(value))
   end
   return value

@@ -5,6 +5,7 @@ local class = require "pgvector.class"
 local constraints = require "pgvector.sql.constraints"
 local create = require "pgvector.sql.create"
 local errors = require "pgvector.errors"
+local identifiers = require "pgvector.sql.compiler.identifiers"
 local methods = require "pgvector.sql.index_methods"
 local naming = require "pgvector.sql.naming"
 local traverse = require "pgvector.sql.traverse"
@@ -65,11 +66,7 @@ local function init(name, elements, options, where, needs_metric)
   for option in pairs(index_options) do self[option] = options[option] end
   self.method = self.using and check_identifier(self.using, where .. " using") or "btree"
   self.ops, self.with = self.ops or {}, self.with or {}
-  for _, opclass in pairs(self.ops) do
-    if type(opclass) ~= "string" or not opclass:find("^[%a_][%w_]*%.?[%w_]*$") or opclass:find("%.$") then
-      errors.raise("ArgumentError", "%s ops: '%s' is not an operator class", where, tostring(opclass))
-    end
-  end
+  for _, opclass in pairs(self.ops) do identifiers.check_plain(opclass, where .. " ops", "an operator class") end
   for option in pairs(self.with) do check_identifier(option, where .. " with") end
   self._where, self._needs_metric = where, needs_metric
   if methods.is_vector_method(self.method) then self:_check_vector_options() end

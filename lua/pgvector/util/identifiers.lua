@@ -81,11 +81,11 @@ end
 -- schema: letters, digits and underscores, with one dot at most.
 -- @tparam string name
 -- @tparam string where what the message calls the place
+-- @tparam string what it should be the name of: "an operator class"
 -- @treturn string name
-function identifiers.check_plain(name, where)
+function identifiers.check_plain(name, where, what)
   if type(name) ~= "string" or not (name:find("^[%a_][%w_]*$") or name:find("^[%a_][%w_]*%.[%a_][%w_]*$")) then
-    errors.raise("ArgumentError", "%s: expected a name, got %s", where,
-      type(name) == "string" and ("'%s'"):format(name) or type(name))
+    errors.raise("ArgumentError", "%s: '%s' is not %s", where, tostring(name), what)
   end
   return name
 end
