@@ -67,6 +67,9 @@ void pgv_check_colon(lua_State *L, int idx);
 ** what the constructor makes of it */
 const void *pgv_operand(lua_State *L, int idx, const pgv_type *t,
                         const char *what);
+/* [-0, +(0|1), e] is argument 2 a table that knows the operation by itself, an
+** SQL expression? Then it does it, and 1 is returned with the result pushed. */
+int pgv_taken_over(lua_State *L, const char *event);
 /* [-0, +0, e] raises unless both have the same length */
 void pgv_check_lengths(lua_State *L, const pgv_type *t, const void *a,
                        const void *b);

@@ -93,6 +93,14 @@ const void *pgv_operand(lua_State *L, int idx, const pgv_type *t,
   return lua_touserdata(L, idx);
 }
 
+int pgv_taken_over(lua_State *L, const char *event) {
+  if (lua_type(L, 2) != LUA_TTABLE || !luaL_getmetafield(L, 2, event)) return 0;
+  lua_pushvalue(L, 1);
+  lua_pushvalue(L, 2);
+  lua_call(L, 2, 1);
+  return 1;
+}
+
 void pgv_check_lengths(lua_State *L, const pgv_type *t, const void *a,
                        const void *b) {
   if (pgv_length(a) != pgv_length(b))

@@ -912,6 +912,20 @@ function ColumnElement:bitwise_or(other) end
 ---@return pgvector.ColumnElement
 function ColumnElement:bitwise_xor(other) end
 
+---Every bit the other way: `~ self`.
+---@return pgvector.ColumnElement
+function ColumnElement:bitwise_not() end
+
+---`self << count`.
+---@param count any
+---@return pgvector.ColumnElement
+function ColumnElement:bitwise_lshift(count) end
+
+---`self >> count`.
+---@param count any
+---@return pgvector.ColumnElement
+function ColumnElement:bitwise_rshift(count) end
+
 ---`CAST(self AS type)`.
 ---@param type pgvector.Type
 ---@return pgvector.ColumnElement
@@ -931,6 +945,11 @@ function ColumnElement:label(name) end
 ---@param collation string
 ---@return pgvector.ColumnElement
 function ColumnElement:collate(collation) end
+
+---With an operator class, as an element of an index.
+---@param opclass string
+---@return pgvector.ColumnElement
+function ColumnElement:ops(opclass) end
 
 ---`self ASC`.
 ---@return pgvector.ColumnElement
@@ -1107,7 +1126,7 @@ function Function:filter(...) end
 function Function:within_group(...) end
 
 ---`… OVER (…)`.
----@param options? pgvector.OverOptions
+---@param options? pgvector.OverOptions|table a window of `pg.window` may stand in place
 ---@return pgvector.ColumnElement
 function Function:over(options) end
 
@@ -1223,12 +1242,17 @@ function Statement:when(value, fn, otherwise) end
 ---@return T
 function Statement:options(...) end
 
----Options kept with the statement, without effect on its SQL.
+---Options for whoever runs the statement, schemas to translate, search parameters.
 ---@generic T
 ---@param self T
 ---@param options table
 ---@return T
 function Statement:execution_options(options) end
+
+---A comment behind the statement.
+---@param text string
+---@return self
+function Statement:comment(text) end
 
 ---A WITH that the statement does not refer to.
 ---@generic T
@@ -1538,6 +1562,11 @@ local Update = {}
 ---@return pgvector.Update
 function Update:values(values) end
 
+---The new values in an order of one's own.
+---@param ... any `{ column or its key, value }`
+---@return pgvector.Update
+function Update:ordered_values(...) end
+
 ---DELETE.
 ---@class pgvector.Delete : pgvector.Filtered
 local Delete = {}
@@ -1567,7 +1596,7 @@ function Text:subquery(name) end
 ---@return pgvector.CTE
 function Text:cte(name, options) end
 
----Options kept with the statement, without effect on its SQL.
+---Options for whoever runs the statement, schemas to translate, search parameters.
 ---@param options table
 ---@return pgvector.Text
 function Text:execution_options(options) end
@@ -1828,6 +1857,52 @@ function Inspector:clear_cache() end
 local DDL = {}
 
 ---A model: a table and the class of its rows. `Model.key` is a column.
+---SQL text that defines something.
+---@class pgvector.RawDDL : pgvector.DDL
+local RawDDL = {}
+
+---For one table: `%(table)s`, `%(schema)s`, `%(fullname)s` are its names.
+---@param table any
+---@return pgvector.RawDDL
+function RawDDL:for_table(table) end
+
+---A number generator of the database.
+---@class pgvector.Sequence
+local Sequence = {}
+
+---The next number, as an expression.
+---@return pgvector.ColumnElement
+function Sequence:next_value() end
+
+---CREATE SEQUENCE.
+---@param bind any
+---@param options? { checkfirst?: boolean }
+function Sequence:create(bind, options) end
+
+---DROP SEQUENCE.
+---@param bind any
+---@param options? { checkfirst?: boolean }
+function Sequence:drop(bind, options) end
+
+---A view, to be selected from.
+---@class pgvector.View : pgvector.From
+local View = {}
+
+---CREATE VIEW.
+---@param bind any
+---@param options? { or_replace?: boolean, checkfirst?: boolean }
+function View:create(bind, options) end
+
+---DROP VIEW.
+---@param bind any
+---@param options? { checkfirst?: boolean }
+function View:drop(bind, options) end
+
+---REFRESH MATERIALIZED VIEW.
+---@param bind any
+---@param options? { concurrently?: boolean }
+function View:refresh(bind, options) end
+
 ---@class pgvector.Model : { [string]: pgvector.ColumnElement }
 ---@overload fun(values?: table<string, any>): table
 ---@field methods table methods of instances
@@ -2866,6 +2941,21 @@ function json.object(t) end
 ---@field HALFVEC pgvector.Type HALFVEC(n)
 ---@field SPARSEVEC pgvector.Type SPARSEVEC(n)
 ---@field BIT pgvector.Type BIT(n)
+---@field VARBIT pgvector.Type VARBIT(n)
+---@field OID pgvector.Type OID
+---@field HSTORE pgvector.Type HSTORE
+---@field INT4RANGE pgvector.Type INT4RANGE
+---@field INT4MULTIRANGE pgvector.Type INT4MULTIRANGE
+---@field INT8RANGE pgvector.Type INT8RANGE
+---@field INT8MULTIRANGE pgvector.Type INT8MULTIRANGE
+---@field NUMRANGE pgvector.Type NUMRANGE
+---@field NUMMULTIRANGE pgvector.Type NUMMULTIRANGE
+---@field DATERANGE pgvector.Type DATERANGE
+---@field DATEMULTIRANGE pgvector.Type DATEMULTIRANGE
+---@field TSRANGE pgvector.Type TSRANGE
+---@field TSMULTIRANGE pgvector.Type TSMULTIRANGE
+---@field TSTZRANGE pgvector.Type TSTZRANGE
+---@field TSTZMULTIRANGE pgvector.Type TSTZMULTIRANGE
 ---@field Type pgvector.Type any other type, by its SQL
 ---@field TypeDecorator pgvector.Type `TypeDecorator { impl=, bind=, result= }`
 local pg = {}
@@ -2935,6 +3025,12 @@ function pg.setup_vector(pgmoon) end
 ---@return pgvector.Select
 function pg.select(...) end
 
+---Rows by the nearness of a vector and by full text at once, merged by reciprocal rank fusion.
+---@param entity any a model, its alias or a table
+---@param options { vector: table, text: table, k?: number, limit?: integer, candidates?: integer, where?: table }
+---@return pgvector.Select
+function pg.hybrid_search(entity, options) end
+
 ---INSERT.
 ---@param target pgvector.Target
 ---@return pgvector.Insert
@@ -2972,6 +3068,12 @@ function pg.avg(x) end
 ---@param x any
 ---@return pgvector.Function
 function pg.sum(x) end
+
+---A window with a name, for several functions.
+---@param name string
+---@param options? pgvector.OverOptions
+---@return table
+function pg.window(name, options) end
 
 ---`a AND b AND …`.
 ---@param ... pgvector.ColumnElement
@@ -3218,10 +3320,10 @@ function pg.Identity(options) end
 ---@return table
 function pg.Computed(sql, options) end
 
----A sequence that feeds a column's default.
+---A sequence, which may feed a column's default.
 ---@param name string
 ---@param options? table
----@return table
+---@return pgvector.Sequence
 function pg.Sequence(name, options) end
 
 ---PRIMARY KEY.
@@ -3317,5 +3419,41 @@ function pg.CreateSchema(name, options) end
 ---@param options? table
 ---@return pgvector.DDL
 function pg.DropSchema(name, options) end
+
+---CREATE EXTENSION.
+---@param name string
+---@param options? { if_not_exists?: boolean, schema?: string, version?: string }
+---@return pgvector.DDL
+function pg.CreateExtension(name, options) end
+
+---DROP EXTENSION.
+---@param name string
+---@param options? { if_exists?: boolean }
+---@return pgvector.DDL
+function pg.DropExtension(name, options) end
+
+---A view: a select under a name in the database.
+---@param name string
+---@param query pgvector.Query
+---@param options? { schema?: string, materialized?: boolean, comment?: string }
+---@return pgvector.View
+function pg.View(name, query, options) end
+
+---CREATE VIEW.
+---@param view pgvector.View
+---@param options? { or_replace?: boolean, if_not_exists?: boolean }
+---@return pgvector.DDL
+function pg.CreateView(view, options) end
+
+---DROP VIEW.
+---@param view pgvector.View
+---@param options? { if_exists?: boolean, cascade?: boolean }
+---@return pgvector.DDL
+function pg.DropView(view, options) end
+
+---A statement that defines something, as SQL text.
+---@param text string
+---@return pgvector.RawDDL
+function pg.DDL(text) end
 
 return pg

@@ -96,7 +96,7 @@ local function code_surface(url, described)
     Type = pg.Text, Column = t.c.a, Function = pg.func.now(), Exists = pg.exists(stmt),
     CTE = stmt:cte "c", Select = stmt, Query = stmt:union(stmt), Insert = pg.insert(t), Update = pg.update(t),
     Delete = pg.delete(t), Text = pg.text "x", From = t:alias "x", Table = t, MetaData = t.metadata,
-    Index = pg.Index("i", t.c.a), ForeignKeyConstraint = pg.ForeignKeyConstraint({ "a" }, { "t.a" }),
+    Index = pg.Index("i", t.c.a), View = pg.View("v", stmt), Sequence = pg.Sequence "s", RawDDL = pg.DDL "x", ForeignKeyConstraint = pg.ForeignKeyConstraint({ "a" }, { "t.a" }),
     DeclarativeBase = base, AbstractModel = base:abstract{}, SessionMaker = sessions,
     Relationship = Parent.children, LoaderOption = pg.orm.joinedload(Parent.children),
     SessionQuery = sessions():query(Parent), Inspector = pg.inspect(engine), Migrator = pg.migrate.config{},

@@ -84,7 +84,18 @@ describe("parentheses follow the expression's tree:", function()
     { (a + b):cast(pg.Text), "CAST(items.id + items.owner_id AS TEXT)" },
     { (a + b):label("s") * 2, "(items.id + items.owner_id) * $1", { 2 } },
     { (a + b):type_coerce(pg.Integer) * 2, "(items.id + items.owner_id) * $1", { 2 } },
+    -- the grammar takes neither as the lower bound of BETWEEN
+    { t.title:between(t.title:collate("C"), t.title:collate("C")),
+      'items.title BETWEEN (items.title COLLATE "C") AND items.title COLLATE "C"' },
+    { t.title:between(t.title:collate("C") .. "x", "y"),
+      'items.title BETWEEN (items.title COLLATE "C") || $1 AND $2', { "x", "y" } },
+    { t.created:between(t.created:op("AT TIME ZONE")("UTC"), t.created),
+      "items.created BETWEEN (items.created AT TIME ZONE $1) AND items.created", { "UTC" } },
     { t.tags:at(1), "items.tags[$1]", { 1 } },
+    -- a slice of a slice is not a slice in two dimensions
+    { t.tags:slice(2, 3):slice(1, 1), "(items.tags[$1:$2])[$3:$4]", { 2, 3, 1, 1 } },
+    { t.tags:slice(2, 3):at(1), "(items.tags[$1:$2])[$3]", { 2, 3, 1 } },
+    { pg.column("m", pg.ARRAY(pg.Integer, { dimensions = 2 })):at(1):at(2) + 1, "m[$1][$2] + $3", { 1, 2, 1 } },
     { (t.tags .. t.tags):at(1), "(items.tags || items.tags)[$1]", { 1 } },
     { pg.func.string_to_array("a", ","):at(1), "(string_to_array($1, $2))[$3]", { "a", ",", 1 } },
     { t.tags:slice(1, 2), "items.tags[$1:$2]", { 1, 2 } },

@@ -246,3 +246,23 @@ describe("full text", function()
     assert.has_error(function() t.search:match(nil) end)
   end)
 end)
+
+describe("a vector before an operator", function()
+  -- Lua asks the left operand first, which refused what is no vector
+  local v = pg.vector{ 1, 2, 3 }
+  local each = {
+    { v + t.embedding, "$1 + items.embedding" }, { v - t.embedding, "$1 - items.embedding" },
+    { v * t.embedding, "$1 * items.embedding" }, { v .. t.embedding, "$1 || items.embedding" },
+    { pg.halfvec(v) + t.half, "$1 + items.half" },
+  }
+  for _, case in ipairs(each) do
+    it("leaves it to the column: " .. case[2], function()
+      assert_sql(case[1], case[2], { case[2]:find "half" and pg.halfvec(v) or v })
+    end)
+  end
+
+  it("still refuses what is neither", function()
+    assert.has_error(function() return v + {} end)
+    assert.has_error(function() return v + true end)
+  end)
+end)

@@ -40,6 +40,9 @@ local function result_type(op, a, b)
   return left
 end
 
+-- What else than text `||` joins with its like.
+local concatenable = { array = true, json = true, hstore = true, vector = true, bit = true, tsvector = true }
+
 -- The type of a plain Lua value beside an expression of type `type_`.
 local function operand_type(op, type_, value)
   local family = type_.family
@@ -49,15 +52,12 @@ local function operand_type(op, type_, value)
   end
   if family == "datetime" then return type_.kind == "date" and types.Integer or Interval end
   if family == "interval" and (op == operators.mul or op == operators.div) then return Double end
-  if family == "json" and op == operators.sub then
+  if (family == "json" or family == "hstore") and op == operators.sub then
     if type(value) == "string" then return types.Text end
     if type(value) == "number" then return types.Integer end
     return types.ARRAY(types.Text)
   end
-  if op == operators.concat and family ~= "array" and family ~= "json" and family ~= "vector" and family ~= "bit"
-      and family ~= "tsvector" then
-    return types.Text
-  end
+  if op == operators.concat and not concatenable[family] then return types.Text end
   return type_
 end
 
@@ -134,6 +134,7 @@ local right_types = {
     ["?"] = types.Text, ["?|"] = text_array, ["?&"] = text_array, ["#>"] = text_array, ["#>>"] = text_array,
     ["#-"] = text_array, ["@?"] = NULLTYPE, ["@@"] = NULLTYPE,
   },
+  hstore = { ["->"] = types.Text, ["?"] = types.Text, ["?|"] = text_array, ["?&"] = text_array },
 }
 
 local function custom_operand(op, left, value)
@@ -142,6 +143,7 @@ local function custom_operand(op, left, value)
     return type(value) == "number" and types.Integer or types.Text
   end
   if family == "integer" and (op.name == "<<" or op.name == ">>") then return types.Integer end
+  if family == "range" and op.name == "@>" then return left:_contained_type(value) end
   local special = right_types[family] and right_types[family][op.name]
   if special then return special end
   if op.prec == P.ADD or op.prec == P.MULTIPLY then return operand_type(op, left, value) end
@@ -153,7 +155,7 @@ local function custom_result(op, left, right)
   local gives = op.gives
   if gives == "boolean" then return types.Boolean end
   if gives == "distance" then return Double end
-  if gives == "text" then return types.Text end
+  if gives == "text" or left.type.family == "hstore" and op.name == "->" then return types.Text end
   if gives == "same" then return left.type end
   if op.prec == P.ADD or op.prec == P.MULTIPLY then return result_type(op, left, right) end
   return NULLTYPE
@@ -187,6 +189,14 @@ function ColumnElement:bitwise_and(other) return self:_operate("&", other, self.
 function ColumnElement:bitwise_or(other) return self:_operate("|", other, self.type) end
 --- Bits in one only: `self # other`.
 function ColumnElement:bitwise_xor(other) return self:_operate("#", other, self.type) end
+--- Every bit the other way: `~ self`.
+function ColumnElement:bitwise_not()
+  return node{ __visit_name = "bitwise_not", element = self, type = self.type }
+end
+--- `self << count`.
+function ColumnElement:bitwise_lshift(count) return self:_operate("<<", count, self.type) end
+--- `self >> count`.
+function ColumnElement:bitwise_rshift(count) return self:_operate(">>", count, self.type) end
 
 -- Casts, labels, order -----------------------------------------------------------
 
@@ -218,6 +228,13 @@ end
 function ColumnElement:collate(collation)
   identifiers.quote(collation)
   return node{ __visit_name = "collate", element = self, collation = collation, prec = P.COLLATE, type = self.type }
+end
+
+--- With an operator class, as an element of an index: `Item.title:ops("text_pattern_ops")`.
+-- @tparam string opclass perhaps with its schema
+function ColumnElement:ops(opclass)
+  identifiers.check_plain(opclass, "ops", "an operator class")
+  return node{ __visit_name = "opclass", element = self, opclass = opclass, prec = P.LOWEST, type = self.type }
 end
 
 local function order(suffix)

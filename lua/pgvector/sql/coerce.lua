@@ -87,7 +87,7 @@ end
 -- Families whose values can never be a condition.
 local not_boolean = {
   integer = true, number = true, string = true, datetime = true, interval = true, json = true, array = true,
-  vector = true, bit = true, tsvector = true, enum = true,
+  vector = true, bit = true, tsvector = true, enum = true, range = true, hstore = true,
 }
 
 --- A condition of WHERE, ON, HAVING, FILTER, AND, OR.

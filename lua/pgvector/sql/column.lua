@@ -5,6 +5,7 @@
 local class = require "pgvector.class"
 local compat = require "pgvector.compat"
 local constraints = require "pgvector.sql.constraints"
+local create = require "pgvector.sql.create"
 local element = require "pgvector.sql.element"
 local errors = require "pgvector.errors"
 local naming = require "pgvector.sql.naming"
@@ -74,6 +75,29 @@ function Sequence._new(name, options)
   self.schema = options.schema ~= nil and naming.check(options.schema, "sequence schema") or nil
   return sequence_options(self, options, "Sequence")
 end
+
+--- The sequence's next number, as an expression: `nextval('name')`.
+-- @treturn table expression
+function Sequence:next_value()
+  return element.node{ __visit_name = "next_value", sequence = self, type = types.BigInteger }
+end
+
+--- Creates the sequence. One that feeds a column of a table is created with the table.
+-- @tparam Engine|Connection bind
+-- @tparam[opt] table options `checkfirst = true`: do nothing if it exists
+function Sequence:create(bind, options)
+  options = errors.check_options(options, { checkfirst = true }, "Sequence:create")
+  create.create_sequence(self, bind, options.checkfirst)
+end
+
+--- Drops the sequence.
+-- @tparam Engine|Connection bind
+-- @tparam[opt] table options `checkfirst = true`: do nothing if it does not exist
+function Sequence:drop(bind, options)
+  options = errors.check_options(options, { checkfirst = true }, "Sequence:drop")
+  create.drop_sequence(self, bind, options.checkfirst)
+end
+class.seal(Sequence)
 
 -- A column of a table. The element functions (`:eq`, `:label`, …) come from
 -- ColumnElement; the fields below are what the options gave.

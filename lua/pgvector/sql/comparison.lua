@@ -25,7 +25,14 @@ local function nil_operand(name)
   errors.raise("ArgumentError", "%s(nil): the value is missing; pg.null means SQL NULL", name)
 end
 
+-- JSON keeps its text, and the server compares no such.
+local function refuse_json(self, name)
+  errors.raise("ArgumentError", "%s: %s has type JSON, which has no comparison; use JSONB, or cast it: "
+    .. "column:cast(pg.JSONB)", name, tostring(self))
+end
+
 local function compare(self, op, other)
+  if self.type.kind == "json" then refuse_json(self, op.name) end
   if other == nil then nil_operand(op.name) end
   if other == null then
     errors.raise("ArgumentError", "%s(pg.null) is never true; use is_null() or is_not_null()", op.name)
@@ -37,6 +44,7 @@ end
 local function equate(self, op, null_op, other)
   if other == nil then nil_operand(op.name) end
   if other == null or rawequal(other, NULL) then return binary(self, null_op, NULL, Boolean) end
+  if self.type.kind == "json" then refuse_json(self, op.name) end
   return binary(self, op, expr(other, self.type, op.name), Boolean)
 end
 
@@ -227,7 +235,15 @@ end
 
 -- Patterns ---------------------------------------------------------------------
 
+local textual = { string = true, enum = true, other = true, unknown = true }
+
+local function require_text(self, name)
+  if textual[self.type.family] then return end
+  errors.raise("ArgumentError", "%s: %s has type %s, not text", name, tostring(self), tostring(self.type))
+end
+
 local function pattern(self, op, other, options)
+  require_text(self, op.name)
   if other == nil then nil_operand(op.name) end
   options = errors.check_options(options, { escape = true }, op.name)
   if options.escape ~= nil and (type(options.escape) ~= "string" or #options.escape > 1) then
@@ -258,6 +274,7 @@ function ColumnElement:not_ilike(other, options) return pattern(self, operators.
 --   go into the pattern as PostgreSQL's `(?flags)`
 function ColumnElement:regexp_match(other, options)
   if other == nil then nil_operand("regexp_match") end
+  require_text(self, "regexp_match")
   local flags = errors.check_options(options, { flags = true }, "regexp_match").flags
   if flags == nil or flags == "" then
     return binary(self, operators.regexp_match, expr(other, Text, "regexp_match"), Boolean)
@@ -301,10 +318,7 @@ local searches = {
 
 local function search(self, name, other, ignore_case)
   if other == nil then nil_operand(name) end
-  local family = self.type.family
-  if family ~= "string" and family ~= "unknown" and family ~= "enum" and family ~= "other" then
-    errors.raise("ArgumentError", "%s: %s has type %s, not text", name, tostring(self), tostring(self.type))
-  end
+  require_text(self, name)
   if type(other) == "string" then
     local op = ignore_case and operators.ilike or operators.like
     return binary(self, op, bind(searches[name].pattern(other), Text), Boolean)

@@ -3,6 +3,7 @@
 
 local class = require "pgvector.class"
 local errors = require "pgvector.errors"
+local identifiers = require "pgvector.sql.compiler.identifiers"
 local naming = require "pgvector.sql.naming"
 
 local constraints = {}
@@ -187,7 +188,11 @@ function ExcludeConstraint._new(elements, options)
     constraints.check_operator(pair[2], ("ExcludeConstraint: element %d"):format(i))
   end
   local self = init(ExcludeConstraint, elements, options, exclude_options)
-  self.using = self.using or "gist"
+  if self.using == nil then self.using = "gist" end
+  identifiers.check_plain(self.using, "ExcludeConstraint using", "an access method")
+  for _, opclass in pairs(self.ops or {}) do
+    identifiers.check_plain(opclass, "ExcludeConstraint ops", "an operator class")
+  end
   return self
 end
 

@@ -11,7 +11,10 @@ local sort = require "pgvector.sql.sort"
 
 local create = {}
 
-local in_extension = { vector = true, halfvec = true, sparsevec = true }
+-- The extensions that types are in.
+local extension_of = {
+  vector = "vector", halfvec = "vector", sparsevec = "vector", hstore = "hstore", citext = "citext",
+}
 
 local function qualified(object) return identifiers.qualified(object.schema, object.name) end
 
@@ -49,7 +52,8 @@ local function extensions_of(metadata, tables)
   if metadata.extensions then return metadata.extensions end
   local names = {}
   for _, object in ipairs(needed(tables, function(type)
-    return in_extension[type.type_name] and { name = "vector" }
+    local name = type.family ~= "enum" and extension_of[type.type_name]
+    return name and { name = name }
   end)) do
     names[#names + 1] = object.name
   end
@@ -196,6 +200,37 @@ function create.drop_index(index, bind, checkfirst)
     if checkfirst and not index_exists(run, index) then return end
     run(ddl.drop_index(index))
   end, { autocommit = index.concurrently })
+end
+
+-- Creates or drops one object, unless it is already so.
+local function one(kind, object, bind, checkfirst, wanted, statements)
+  bind:_ddl_runner(function(run)
+    local name = qualified(object)
+    if checkfirst and create.existing(run, { { kind, name } })(kind, name) == wanted then return end
+    for _, statement in ipairs(statements) do run(statement) end
+  end)
+end
+
+--- Creates a view.
+function create.create_view(view, bind, checkfirst, or_replace)
+  local statements = { ddl.create_view(view, { or_replace = or_replace }) }
+  if view.comment then statements[2] = ddl.comment_on(view) end
+  one("table", view, bind, checkfirst, true, statements)
+end
+
+--- Drops a view.
+function create.drop_view(view, bind, checkfirst)
+  one("table", view, bind, checkfirst, false, { ddl.drop_view(view) })
+end
+
+--- Creates a sequence.
+function create.create_sequence(sequence, bind, checkfirst)
+  one("sequence", sequence, bind, checkfirst, true, { ddl.create_sequence(sequence) })
+end
+
+--- Drops a sequence.
+function create.drop_sequence(sequence, bind, checkfirst)
+  one("sequence", sequence, bind, checkfirst, false, { ddl.drop_sequence(sequence) })
 end
 
 -- Cuts a drop order into groups that one DROP TABLE takes together: tables

@@ -35,7 +35,7 @@ end
 -- A table or a model.
 local function as_table(x, where)
   local tbl = coerce.try_from(x)
-  if tbl and tbl.__visit_name == "table" then return tbl end
+  if tbl and tbl.__visit_name == "table" and tbl._all_constraints then return tbl end
   errors.raise("ArgumentError", "%s: expected a table or a model, got %s", where, coerce.describe(x))
 end
 
@@ -126,6 +126,39 @@ ddl.create_sequence = define("create_sequence", { "if_not_exists" })
 --- DROP SEQUENCE.
 ddl.drop_sequence = define("drop_sequence", { "if_exists" })
 
+--- CREATE VIEW or CREATE MATERIALIZED VIEW.
+ddl.create_view = define("create_view", { "or_replace", "if_not_exists" })
+
+--- DROP VIEW or DROP MATERIALIZED VIEW.
+ddl.drop_view = define("drop_view", { "if_exists", "cascade" })
+
+--- REFRESH MATERIALIZED VIEW.
+ddl.refresh_view = define("refresh_view", { "concurrently" })
+
+local raw = define("raw_ddl", {})
+
+--- A statement that defines something, as SQL text. `%(table)s`, `%(schema)s` and
+-- `%(fullname)s` in it stand for the names of the table that it runs for: see `for_table`.
+-- The text is run as it stands, so nothing of a user's may be in it.
+function ddl.raw(text)
+  if type(text) ~= "string" or not text:find("%S") or text:find("\0", 1, true) then
+    errors.raise("ArgumentError", "DDL: expected SQL text, got %s", coerce.describe(text))
+  end
+  return raw(text)
+end
+
+local Raw = getmetatable(raw("x"))
+
+--- The statement for one table, whose names take the places kept for them.
+-- @tparam Table|model tbl
+-- @treturn table statement
+function Raw:for_table(tbl)
+  local copy = raw(self.object)
+  copy.table = as_table(tbl, "DDL")
+  return copy
+end
+class.seal(Raw)
+
 local comment_on = define("comment_on", { "text" })
 
 --- COMMENT ON a table, column, index or constraint. Without `text` it is the
@@ -144,6 +177,7 @@ ddl.exports = {
   CreateIndex = ddl.create_index, DropIndex = ddl.drop_index,
   AddConstraint = ddl.add_constraint, DropConstraint = ddl.drop_constraint,
   CreateSchema = ddl.create_schema, DropSchema = ddl.drop_schema,
+  CreateExtension = ddl.create_extension, DropExtension = ddl.drop_extension, DDL = ddl.raw,
 }
 
 return ddl

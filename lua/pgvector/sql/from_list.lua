@@ -201,7 +201,9 @@ function from_list.filter_by(statement, values)
   return conditions
 end
 
-local takes_tables = { array = true, json = true, vector = true, bit = true, datetime = true, interval = true }
+local takes_tables = {
+  array = true, json = true, vector = true, bit = true, datetime = true, interval = true, range = true, hstore = true,
+}
 
 --- `column = value`, where a list is taken for a mistake unless the type has
 -- such values.

@@ -55,7 +55,7 @@ end
 declare(types.BigInteger, "count rank row_number dense_rank nextval currval lastval setval")
 declare(types.Integer, "ntile length char_length octet_length bit_length strpos position array_length cardinality "
   .. "ascii vector_dims jsonb_array_length json_array_length")
-declare(types.Text, "lower upper concat concat_ws trim ltrim rtrim btrim replace substr substring left right md5 "
+declare(types.Text, "concat concat_ws trim ltrim rtrim btrim replace substr substring left right md5 "
   .. "to_char initcap repeat reverse string_agg format quote_ident quote_literal regexp_replace split_part lpad rpad "
   .. "ts_headline version current_user current_schema current_database jsonb_typeof json_typeof encode translate")
 declare(types.Double, "random percent_rank cume_dist vector_norm l2_norm l2_distance inner_product cosine_distance "
@@ -85,6 +85,14 @@ for _, name in ipairs{ "coalesce", "greatest", "least", "nullif", "min", "max", 
                        "ceiling", "floor", "mod", "array_append", "array_remove", "array_cat", "generate_series" } do
   result_types[name] = of_argument
 end
+
+-- of text, or a bound of a range
+local function lower_or_upper(args)
+  local type_ = of_argument(args)
+  return type_.family == "range" and type_.subtype or types.Text
+end
+
+result_types.lower, result_types.upper = lower_or_upper, lower_or_upper
 
 function result_types.subvector(args) return plain(of_argument(args)) end
 
@@ -211,24 +219,17 @@ end
 -- current one; nothing, false or pg.null for the partition's end.
 local function frame_bound(value, mode)
   if value == nil or value == false or value == null then return nil end
-  if type(value) ~= "number" or value ~= math.floor(value) or value - value ~= 0 then
+  if not compat.is_integral(value) or math.abs(value) > 2 ^ 53 then
     errors.raise("ArgumentError", "over: a bound of %s must be a whole number, got %s", mode, coerce.describe(value))
   end
   return value
 end
 
---- `… OVER (PARTITION BY … ORDER BY … ROWS BETWEEN … AND …)`.
--- @tparam[opt] table options `partition_by`, `order_by` (one or a sequence);
---   `rows`, `range` or `groups = { from, to }` with whole numbers, negative
---   before the current row, 0 the current row, nil unbounded; `exclude`
--- @treturn table expression
-function Aggregate:over(options)
+-- What stands in the parentheses of OVER, added to a node.
+local function frame_of(node, options)
   options = errors.check_options(options, over_options, "over")
-  local node = {
-    __visit_name = "over", element = self, type = self.type,
-    partition_by = expressions(options.partition_by, "partition_by"),
-    order_by = expressions(options.order_by, "order_by"),
-  }
+  node.partition_by = expressions(options.partition_by, "partition_by")
+  node.order_by = expressions(options.order_by, "order_by")
   for _, mode in ipairs{ "rows", "range", "groups" } do
     local frame = options[mode]
     if frame ~= nil then
@@ -247,6 +248,35 @@ function Aggregate:over(options)
       errors.raise("ArgumentError", "over: exclude must be 'current row', 'group', 'ties' or 'no others'")
     end
     if not node.frame_mode then errors.raise("ArgumentError", "over: exclude needs rows, range or groups") end
+  end
+  return node
+end
+
+local Window = class("Window")
+Window.__visit_name = "window"
+
+--- A window with a name, for several functions: `func.rank():over(w)`. The
+-- statement gets its `WINDOW name AS (…)` by itself.
+-- @tparam string name
+-- @tparam[opt] table options as of `over`
+-- @treturn table window
+function functions.window(name, options)
+  identifiers.quote(name)
+  return setmetatable(frame_of({ name = name }, options), Window)
+end
+
+--- `… OVER (PARTITION BY … ORDER BY … ROWS BETWEEN … AND …)`.
+-- @tparam[opt] table options `partition_by`, `order_by` (one or a sequence);
+--   `rows`, `range` or `groups = { from, to }` with whole numbers, negative
+--   before the current row, 0 the current row, nil unbounded; `exclude`. Or a
+--   window of `pg.window`
+-- @treturn table expression
+function Aggregate:over(options)
+  local node = { __visit_name = "over", element = self, type = self.type }
+  if class.is(options, Window) then
+    node.window = options
+  else
+    frame_of(node, options)
   end
   return setmetatable(node, element.ColumnElement)
 end

@@ -5,6 +5,7 @@ local class = require "pgvector.class"
 local constraints = require "pgvector.sql.constraints"
 local create = require "pgvector.sql.create"
 local errors = require "pgvector.errors"
+local identifiers = require "pgvector.sql.compiler.identifiers"
 local methods = require "pgvector.sql.index_methods"
 local naming = require "pgvector.sql.naming"
 local traverse = require "pgvector.sql.traverse"
@@ -65,12 +66,7 @@ local function init(name, elements, options, where, needs_metric)
   for option in pairs(index_options) do self[option] = options[option] end
   self.method = self.using and check_identifier(self.using, where .. " using") or "btree"
   self.ops, self.with = self.ops or {}, self.with or {}
-  for _, opclass in pairs(self.ops) do
-    local bare = type(opclass) == "string" and opclass:gsub('"[^"]+"', "q")
-    if not bare or not bare:find("^[%a_][%w_]*%.?[%w_]*$") or bare:find("%.$") then
-      errors.raise("ArgumentError", "%s ops: '%s' is not an operator class", where, tostring(opclass))
-    end
-  end
+  for _, opclass in pairs(self.ops) do identifiers.check_plain(opclass, where .. " ops", "an operator class") end
   for option in pairs(self.with) do check_identifier(option, where .. " with") end
   self._where, self._needs_metric = where, needs_metric
   if methods.is_vector_method(self.method) then self:_check_vector_options() end
@@ -174,9 +170,17 @@ local function names_of(element, position)
   return names
 end
 
+-- The operator class that an element brings along, `column:ops("…"):desc()`.
+local function own_opclass(element)
+  local wrapped = { ordering = true, label = true }
+  while wrapped[element.__visit_name] do element = element.element end
+  return element.__visit_name == "opclass" and element.opclass or nil
+end
+
 local function choose_opclasses(self)
   local chosen, used = {}, {}
   for i, element in ipairs(self.elements) do
+    chosen[i] = own_opclass(element)
     for _, name in ipairs(names_of(element, i)) do
       if self.ops[name] then chosen[i], used[name] = chosen[i] or self.ops[name], true end
     end

@@ -18,17 +18,18 @@ local selectable = require "pgvector.sql.selectable"
 local text = require "pgvector.sql.text"
 local update = require "pgvector.sql.update"
 local values = require "pgvector.sql.values"
+local view = require "pgvector.sql.view"
 local types = require "pgvector.types"
 
 local sql = {
   select = select_.select, insert = insert.insert, update = update.update, delete = update.delete,
   text = text.text, values = values.values,
-  func = functions.func, avg = functions.avg, sum = functions.sum,
+  func = functions.func, avg = functions.avg, sum = functions.sum, window = functions.window,
 }
 
 for name, fn in pairs(expressions) do sql[name] = fn end
 for name, fn in pairs(compound.functions) do sql[name] = fn end
-for _, part in ipairs{ column, constraints, ddl, index, schema } do
+for _, part in ipairs{ column, constraints, ddl, index, schema, view } do
   for name, fn in pairs(part.exports) do sql[name] = fn end
 end
 

@@ -11,6 +11,7 @@ local index = require "pgvector.sql.index"
 local naming = require "pgvector.sql.naming"
 local selectable = require "pgvector.sql.selectable"
 local sort = require "pgvector.sql.sort"
+local tokenizer = require "pgvector.sql.tokenizer"
 
 local Column = column.Column
 
@@ -31,6 +32,25 @@ end
 local function schema_option(option, default)
   if option == nil then return default end
   return option and naming.check(option, "schema name") or nil
+end
+
+-- PARTITION BY goes into the statement as it is: `RANGE (created)`.
+local function check_partition_by(text)
+  local depth, sound = 0, type(text) == "string" and text:find("^%s*%a+%s*%(.*%)%s*$") ~= nil
+  if sound then
+    for kind, first, last in tokenizer.tokens(text) do
+      local token = text:sub(first, last)
+      depth = depth + (token == "(" and 1 or token == ")" and -1 or 0)
+      local ended = depth == 0 and token == ")" and text:find("%S", last + 1)
+      sound = sound and kind ~= "semicolon" and kind ~= "comment" and not ended
+    end
+    local method = text:match("%a+"):upper()
+    sound = sound and depth == 0 and (method == "RANGE" or method == "LIST" or method == "HASH")
+  end
+  if not sound then
+    errors.raise("ArgumentError", "Table partition_by: expected RANGE (…), LIST (…) or HASH (…), got %s",
+      type(text) == "string" and ("'%s'"):format(text) or type(text))
+  end
 end
 
 local function add_column(self, col)
@@ -130,6 +150,7 @@ function Table._new(name, metadata, items, options)
   local bind, finish
   bind, items = take_autoload(items, options)
   if bind then items, options, finish = Table._autoload(bind, name, schema, items, options) end
+  if options.partition_by ~= nil then check_partition_by(options.partition_by) end
   local self = setmetatable({
     name = name, metadata = metadata, schema = schema,
     constraints = {}, indexes = {}, foreign_keys = {},

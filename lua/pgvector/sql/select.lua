@@ -263,18 +263,18 @@ function Select:with_for_update(options)
   return copy
 end
 
---- Text between SELECT and the columns: a `pg.text`, or a comment such as
--- `"/*+ SeqScan(t) */"`.
+--- Text between SELECT and the columns: a `pg.text`, a key word, or a comment
+-- such as `"/*+ SeqScan(t) */"`.
 -- @treturn table statement
 function Select:prefix_with(...)
   local list, n = { ... }, select("#", ...)
   for i = 1, n do
     local prefix = list[i]
-    if type(prefix) == "string" and (prefix:find("^[%a ]+$") or prefix:find("^/%*.*%*/$")
+    if type(prefix) == "string" and (prefix:find("^%a+$") or prefix:find("^/%*.*%*/$")
         and not prefix:sub(3, -3):find("*/", 1, true) and not prefix:sub(3, -3):find("/*", 1, true)) then
       list[i] = base.node{ __visit_name = "literal_column", text = prefix, type = types.NULLTYPE }
     elseif not (coerce.is_expression(prefix) and prefix.__visit_name == "text") then
-      errors.raise("ArgumentError", "prefix_with: expected a comment, key words or pg.text(…), got %s",
+      errors.raise("ArgumentError", "prefix_with: expected a comment, a key word or pg.text(…), got %s",
         coerce.describe(prefix))
     end
   end

@@ -54,15 +54,25 @@ distance("jaccard_distance", "<%>", "bit")
 
 -- JSON -------------------------------------------------------------------------
 
-local function json(name, sql, type_)
+-- What only JSONB has; an HSTORE has some of it.
+local function require_jsonb(self, method)
+  if self.type.kind == "json" then
+    errors.raise("ArgumentError", "%s: %s has type JSON, which has no such operator; use JSONB, or cast it: "
+      .. "column:cast(pg.JSONB)", method, tostring(self))
+  end
+end
+
+local function jsonb(name, sql, type_, of_hstore)
   ColumnElement[name] = function(self, other)
-    require_family(self, "json", name, true)
+    if not (of_hstore and self.type.family == "hstore") then require_family(self, "json", name, true) end
+    require_jsonb(self, name)
     return self:_operate(sql, other, type_ or self.type)
   end
 end
 
 local function json_key(name, sql, type_)
   ColumnElement[name] = function(self, key)
+    if self.type.family == "hstore" and sql == "->" then return self:_operate(sql, key, Text) end
     require_family(self, "json", name, true)
     if key == nil then errors.raise("ArgumentError", "%s: the key is nil", name) end
     if type(key) == "number" and key ~= math.floor(key) then
@@ -73,7 +83,8 @@ local function json_key(name, sql, type_)
   end
 end
 
---- `self -> key`: a member (string) or an element (number, from 0 as the server counts).
+--- `self -> key`: a member (string) or an element (number, from 0 as the server
+-- counts) of JSON; the text of a key of an HSTORE.
 -- @function ColumnElement:get
 json_key("get", "->")
 --- `self ->> key`, as text.
@@ -103,6 +114,7 @@ local function json_path(name, sql, type_)
   ColumnElement[name] = function(self, path)
     require_family(self, "json", name, true)
     if path == nil then errors.raise("ArgumentError", "%s: the path is nil", name) end
+    if sql == "#-" then require_jsonb(self, name) end
     local steps = coerce.expr(path_steps(path, name), text_array, name)
     return binary(self, operators.custom(sql), steps, type_ or self.type)
   end
@@ -120,25 +132,26 @@ json_path("delete_path", "#-")
 
 --- `self ? key`.
 -- @function ColumnElement:has_key
-json("has_key", "?", Boolean)
+jsonb("has_key", "?", Boolean, true)
 --- `self ?| keys`: at least one of a sequence.
 -- @function ColumnElement:has_any
-json("has_any", "?|", Boolean)
+jsonb("has_any", "?|", Boolean, true)
 --- `self ?& keys`: every one of a sequence.
 -- @function ColumnElement:has_all
-json("has_all", "?&", Boolean)
+jsonb("has_all", "?&", Boolean, true)
 --- `self @? path`: does the JSON path find anything?
 -- @function ColumnElement:path_exists
-json("path_exists", "@?", Boolean)
+jsonb("path_exists", "@?", Boolean)
 --- `self @@ predicate`: what the JSON path's predicate gives.
 -- @function ColumnElement:path_match
-json("path_match", "@@", Boolean)
+jsonb("path_match", "@@", Boolean)
 
 --- `jsonb_set(self, path, value)`.
 -- @tparam table path `{ "a", 1 }`
 -- @param value any JSON value or expression
 function ColumnElement:set(path, value)
   require_family(self, "json", "set", true)
+  require_jsonb(self, "set")
   local json_type = self.type.family == "json" and self.type or types.JSONB
   return node{
     __visit_name = "function", name = "jsonb_set", names = { "jsonb_set" }, type = json_type,
@@ -148,27 +161,37 @@ end
 
 -- Containment: text, JSON, arrays -------------------------------------------------
 
-local containers = { json = true, array = true, other = true }
+local containers = { json = true, array = true, hstore = true, range = true, other = true }
 
---- Text: does it contain a string (`%` and `_` mean themselves)? JSON and
--- arrays: `self @> other`.
+-- Only arrays and ranges can have something in common.
+local overlapping = { array = true, range = true, other = true }
+
+--- Text: does it contain a string (`%` and `_` mean themselves)? JSONB, arrays,
+-- HSTORE and ranges: `self @> other`; a range may contain an element.
 function ColumnElement:contains(other)
   local family = self.type.family
+  require_jsonb(self, "contains")
+  if family == "range" and other ~= nil and not coerce.is_expression(other) then
+    local type_ = self.type:_contained_type(other)
+    -- a date without its type would be read as a range
+    if type_.family == "datetime" then other = coerce.expr(other, type_, "contains"):cast(type_) end
+  end
   if containers[family] and not (family == "other" and type(other) == "string") then
     return self:_operate("@>", other, Boolean)
   end
   return self:_contains_text(other)
 end
 
---- JSON and arrays: `self <@ other`.
+--- JSONB, arrays, HSTORE and ranges: `self <@ other`.
 function ColumnElement:contained_by(other)
+  require_jsonb(self, "contained_by")
   if not containers[self.type.family] then require_family(self, "array", "contained_by", true) end
   return self:_operate("<@", other, Boolean)
 end
 
---- Arrays: `self && other`, do they have an element in common?
+--- Arrays and ranges: `self && other`, do they have something in common?
 function ColumnElement:overlap(other)
-  if not containers[self.type.family] then require_family(self, "array", "overlap", true) end
+  if not overlapping[self.type.family] then require_family(self, "array", "overlap", true) end
   return self:_operate("&&", other, Boolean)
 end
 
@@ -200,13 +223,21 @@ function ColumnElement:any(value, operator) return quantify(self, "any", value, 
 -- @tparam[opt] string operator
 function ColumnElement:all(value, operator) return quantify(self, "all", value, operator) end
 
---- An element of an array, counted from 1: `self[i]`.
+-- What one subscript leaves of an array type.
+local function element_type(type_)
+  local dimensions = type_.dimensions or 1
+  if dimensions == 1 then return type_.elem or types.NULLTYPE end
+  return types.ARRAY(type_.elem, { dimensions = dimensions - 1 })
+end
+
+--- An element of an array, counted from 1: `self[i]`. An array of several
+-- dimensions takes one after the other: `matrix:at(1):at(2)`.
 -- @param index a number or an expression
 function ColumnElement:at(index)
   require_family(self, "array", "at", true)
   return node{
     __visit_name = "subscript", element = self, from = coerce.expr(index, Integer, "at"),
-    prec = operators.precedence.SUBSCRIPT, type = self.type.elem or types.NULLTYPE,
+    prec = operators.precedence.SUBSCRIPT, type = element_type(self.type),
   }
 end
 

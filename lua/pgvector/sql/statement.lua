@@ -61,16 +61,78 @@ function Statement:options(...)
   return copy
 end
 
---- Options for the connection that runs the statement (`stream_results`, …).
+-- Search parameters of pgvector as execution options.
+local settings = {
+  hnsw_ef_search = { "hnsw.ef_search", 1, 1000 }, hnsw_max_scan_tuples = { "hnsw.max_scan_tuples", 1, 2147483647 },
+  hnsw_scan_mem_multiplier = { "hnsw.scan_mem_multiplier", 1, 1000 },
+  ivfflat_probes = { "ivfflat.probes", 1, 32768 }, ivfflat_max_probes = { "ivfflat.max_probes", 1, 32768 },
+  hnsw_iterative_scan = { "hnsw.iterative_scan", { off = true, relaxed_order = true, strict_order = true } },
+  ivfflat_iterative_scan = { "ivfflat.iterative_scan", { off = true, relaxed_order = true } },
+}
+
+local function check_setting(option, value)
+  local name, least, most = settings[option][1], settings[option][2], settings[option][3]
+  if type(least) == "table" then
+    if not least[value] then
+      errors.raise("ArgumentError", "execution_options: %s: unknown value '%s'%s", option, tostring(value),
+        errors.did_you_mean(value, least))
+    end
+  elseif type(value) ~= "number" or not (value >= least and value <= most)
+      or value ~= math.floor(value) and option ~= "hnsw_scan_mem_multiplier" then
+    errors.raise("ArgumentError", "execution_options: %s: expected a number from %d to %d, got %s", option, least,
+      most, tostring(value))
+  end
+  return { name = name, value = value }
+end
+
+local function check_schema_map(map)
+  if type(map) ~= "table" then
+    errors.raise("ArgumentError", "execution_options: schema_translate_map: expected a table, got %s", type(map))
+  end
+  for from, to in pairs(map) do
+    if type(from) ~= "string" or to ~= false and (type(to) ~= "string" or to == "") then
+      errors.raise("ArgumentError", "execution_options: schema_translate_map: expected names by names; \"\" stands "
+        .. "for no schema, and false means none")
+    end
+  end
+end
+
+--- Options for whoever runs the statement: `stream_results`, `yield_per`, `timeout`;
+-- `schema_translate_map = { app = "tenant_7" }`, where "" stands for tables
+-- without a schema; and search parameters that are set for this statement alone:
+-- `hnsw_ef_search`, `hnsw_iterative_scan`, `hnsw_max_scan_tuples`,
+-- `hnsw_scan_mem_multiplier`, `ivfflat_probes`, `ivfflat_max_probes`,
+-- `ivfflat_iterative_scan`.
 -- @tparam table options
 -- @treturn table statement
 function Statement:execution_options(options)
   if type(options) ~= "table" then errors.raise("ArgumentError", "execution_options: expected a table") end
-  local merged = {}
+  local merged, found = {}, {}
   for key, value in pairs(self._execution_options or {}) do merged[key] = value end
-  for key, value in pairs(options) do merged[key] = value end
+  for key, value in pairs(options) do
+    if settings[key] then found[#found + 1] = check_setting(key, value) else merged[key] = value end
+  end
+  if merged.schema_translate_map ~= nil then check_schema_map(merged.schema_translate_map) end
   local copy = self:_copy()
   copy._execution_options = merged
+  if #found > 0 then
+    table.sort(found, function(a, b) return a.name < b.name end)
+    copy._settings = statement.appended(self._settings, found, #found)
+  end
+  return copy
+end
+
+--- A comment behind the statement, for those who read the server's log:
+-- `:comment("route=/search")`. What would end it is taken apart.
+-- @tparam string text
+-- @treturn table statement
+function Statement:comment(text)
+  if type(text) ~= "string" or text:find("\0", 1, true) then
+    errors.raise("ArgumentError", "comment: expected a string without zero bytes, got %s", class.describe(text))
+  end
+  text = text:gsub("%*/", "* /"):gsub("/%*", "/ *")
+  local copy = self:_copy()
+  copy._comments = statement.appended(self._comments, { text }, 1)
   return copy
 end
 

@@ -9,13 +9,15 @@ local traverse = {}
 -- has its own FROM).
 local parts = {
   binary = { "left", "right", "escape" },
-  ["not"] = { "element" }, negative = { "element" }, label = { "element" }, cast = { "element" },
-  transparent = { "element" }, collate = { "element" }, ordering = { "element" },
+  ["not"] = { "element" }, negative = { "element" }, bitwise_not = { "element" }, label = { "element" },
+  cast = { "element" },
+  transparent = { "element" }, collate = { "element" }, ordering = { "element" }, opclass = { "element" },
   any = { "element" }, all = { "element" }, extract = { "element" },
   between = { "operand", "low", "high" }, in_array = { "operand", "array" }, unnest_rows = { "items" },
   tuple = { "items" }, array = { "items" }, subscript = { "element", "from", "to" },
   ["function"] = { "args", "ordering" }, filter = { "element", "conditions" },
-  within_group = { "element", "ordering" }, over = { "element", "partition_by", "order_by" },
+  within_group = { "element", "ordering" }, over = { "element", "partition_by", "order_by", "window" },
+  window = { "partition_by", "order_by" },
 }
 
 -- Calls fn for each direct part of a node.

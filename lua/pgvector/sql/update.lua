@@ -33,12 +33,44 @@ function Update:values(values)
   return copy
 end
 
--- `{ column, node }` in the table's order. `keys` are those of the rows to come.
+--- The new values in an order of one's own: `:ordered_values({ "a", 1 }, { "b", 2 })`.
+-- @param ... `{ column or its key, value }`
+-- @treturn table statement
+function Update:ordered_values(...)
+  local n, values, order = select("#", ...), {}, {}
+  if n == 0 then errors.raise("ArgumentError", "ordered_values needs at least one { column, value }") end
+  for i = 1, n do
+    local pair = select(i, ...)
+    if type(pair) ~= "table" or coerce.is_expression(pair) or pair[1] == nil or pair[2] == nil then
+      errors.raise("ArgumentError", "ordered_values: argument %d must be { column, value }", i)
+    end
+    order[i] = coerce.column_of(self._table, pair[1], "ordered_values")
+    values[order[i].key] = pair[2]
+  end
+  local copy = self:values(values)
+  copy._set_order = order
+  return copy
+end
+
+-- The columns in the order in which they are set.
+function Update:_set_columns()
+  local columns = self._table:_columns()
+  if not self._set_order then return columns end
+  local list, seen = {}, {}
+  for _, from in ipairs{ self._set_order, columns } do
+    for _, column in ipairs(from) do
+      if not seen[column] then seen[column], list[#list + 1] = true, column end
+    end
+  end
+  return list
+end
+
+-- `{ column, node }` in the table's order unless another was told. `keys` are those of the rows to come.
 function Update:_assignments(keys)
   local set = self._set or {}
   local parameters = dml.row_parameters(self._table, keys)
   local list = {}
-  for _, column in ipairs(self._table:_columns()) do
+  for _, column in ipairs(self:_set_columns()) do
     local node = parameters[column] or set[column]
     if not node and column.onupdate ~= nil and (next(set) ~= nil or next(parameters) ~= nil) then
       node = dml.default(column, column.onupdate)

@@ -2,6 +2,7 @@
 -- @module pgvector.types.document
 
 local base = require "pgvector.types.base"
+local core = require "pgvector.core"
 local literal = require "pgvector.types.literal"
 local json = require "pgvector.types.json"
 
@@ -15,7 +16,10 @@ local function define(name, kind, oid)
     ddl_name = name, kind = kind, oid = oid, family = "json", binary = true,
     _bind_convert = function() return encode end,
     _result_convert = function() return decode end,
-    _literal = function(_, text) return literal.string(text) end,
+    -- SQL text is the same in every run
+    literal = function(_, value)
+      return (value == nil or value == core.null) and "NULL" or literal.string(json.encode(value, true))
+    end,
   })
 end
 

@@ -8,13 +8,15 @@ local composite = require "pgvector.types.composite"
 local core = require "pgvector.core"
 local datetime = require "pgvector.types.datetime"
 local document = require "pgvector.types.document"
+local hstore = require "pgvector.types.hstore"
 local numeric = require "pgvector.types.numeric"
+local range = require "pgvector.types.range"
 local text = require "pgvector.types.text"
 local vector = require "pgvector.types.vector"
 
 local types, public = {}, {}
 
-for _, part in ipairs{ composite, datetime, document, numeric, text, vector } do
+for _, part in ipairs{ composite, datetime, document, hstore, numeric, range, text, vector } do
   for key, value in pairs(part) do public[key] = value end
 end
 

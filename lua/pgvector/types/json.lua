@@ -112,6 +112,22 @@ local function prepare(value, replace, seen)
   return copy or value
 end
 
+-- Every key of a document, in order.
+local function sorted_keys(document)
+  local keys, seen = {}, {}
+  local function collect(value)
+    for key, element in pairs(value) do
+      if type(key) == "string" and not seen[key] then
+        seen[key], keys[#keys + 1] = true, key
+      end
+      if type(element) == "table" then collect(element) end
+    end
+  end
+  if type(document) == "table" then collect(document) end
+  table.sort(keys)
+  return keys
+end
+
 -- Adapters -----------------------------------------------------------------
 
 local adapters = {}
@@ -133,8 +149,9 @@ function adapters.dkjson(codec)
   }
 
   return {
-    encode = function(value)
-      local text = codec.encode(prepare(value, replace, {}), { exception = state.exception })
+    encode = function(value, sorted)
+      local text = codec.encode(prepare(value, replace, {}),
+        { exception = state.exception, keyorder = sorted and sorted_keys(value) })
       return text
     end,
     decode = function(text)
@@ -228,11 +245,13 @@ function json.use(chosen)
 end
 
 --- Writes a value as JSON text.
+-- @param value
+-- @tparam[opt] boolean sorted keys in the order of the alphabet (with dkjson)
 -- @treturn string
-function json.encode(value)
+function json.encode(value, sorted)
   if not codec then codec = default() end
   if value == json.null then return "null" end
-  return codec.encode(value)
+  return codec.encode(value, sorted)
 end
 
 --- Reads JSON text; null is `pg.null`, whole numbers are integers, and a

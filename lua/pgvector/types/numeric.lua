@@ -75,6 +75,11 @@ numeric.SmallInteger = define_integer("SmallInteger", "SMALLINT", "int2", 21, 16
 numeric.Integer = define_integer("Integer", "INTEGER", "int4", 23, 32)
 numeric.BigInteger = define_integer("BigInteger", "BIGINT", "int8", 20, 64)
 
+--- An object identifier: an unsigned number of 32 bits.
+numeric.OID = define_integer("OID", "OID", "oid", 26, 32)
+local OID = getmetatable(numeric.OID)
+OID.least, OID.greatest = 0, 2 ^ 32 - 1
+
 local special = { nan = true, inf = true, infinity = true }
 
 -- Decimal digits as the server reads them: Lua's hexadecimal is none of them.

@@ -94,4 +94,27 @@ function BIT:check(value)
   return b
 end
 
+--- A bit string of at most n bits, or of any length. No index of pgvector takes it.
+vector.VARBIT = define("VARBIT", {
+  kind = "varbit", value_kind = "bit", oid = 1562, family = "bit", max_dim = BIT.max_dim, _check_dim = BIT._check_dim,
+})
+local VARBIT = getmetatable(vector.VARBIT)
+
+function VARBIT:_bind_convert() return function(value) return self:check(value) end end
+
+-- the core takes a length for that of every value
+function VARBIT:bind_spec(name)
+  local spec = base.Type.bind_spec(self, name)
+  spec.dim = nil
+  return spec
+end
+
+function VARBIT:check(value)
+  local b = to_value(self, value)
+  if self.dim and #b > self.dim then
+    base.data_error("22001", "bit string too long for type bit varying(%d)", self.dim)
+  end
+  return b
+end
+
 return vector

@@ -77,6 +77,20 @@ function identifiers.truncate(name)
   return ("%s_%08x"):format(name:sub(1, keep), hash(name))
 end
 
+--- Checks a name that goes into SQL as it is, because it may have a schema:
+-- letters, digits and underscores, or anything in quotes, with one dot at most.
+-- @tparam string name
+-- @tparam string where what the message calls the place
+-- @tparam string what it should be the name of: "an operator class"
+-- @treturn string name
+function identifiers.check_plain(name, where, what)
+  local bare = type(name) == "string" and name:gsub('"[^"]+"', "q")
+  if not bare or not (bare:find("^[%a_][%w_]*$") or bare:find("^[%a_][%w_]*%.[%a_][%w_]*$")) then
+    errors.raise("ArgumentError", "%s: '%s' is not %s", where, tostring(name), what)
+  end
+  return name
+end
+
 --- A name in which dots separate schema and table, each part quoted where it
 -- needs it.
 -- @tparam string name

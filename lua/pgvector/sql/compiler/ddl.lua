@@ -84,7 +84,7 @@ end
 
 -- What DEFAULT takes without parentheses.
 local bare_default = {
-  ["function"] = true, text = true, bind = true, keyword = true, cast = true, literal_column = true,
+  ["function"] = true, text = true, bind = true, keyword = true, cast = true, literal_column = true, next_value = true,
 }
 
 local function server_default(c, column)
@@ -228,7 +228,8 @@ end
 -- Takes `created DESC NULLS LAST` apart: the operator class stands between.
 local function without_order(element)
   local suffix = ""
-  while element.__visit_name == "ordering" or element.__visit_name == "label" do
+  local around = { ordering = true, label = true, opclass = true }
+  while around[element.__visit_name] do
     suffix = (element.suffix or "") .. suffix
     element = element.element
   end
@@ -311,9 +312,41 @@ function visit.drop_sequence(c, statement)
   return drop("SEQUENCE", name_of(c, statement.object), statement)
 end
 
+local function view_of(view) return view.materialized and "MATERIALIZED VIEW" or "VIEW" end
+
+function visit.create_view(c, statement)
+  local view = statement.object
+  if view.materialized and statement.or_replace then
+    errors.raise("InvalidRequestError", "a materialized view cannot be replaced: drop it first")
+  elseif not view.materialized and statement.if_not_exists then
+    errors.raise("InvalidRequestError", "CREATE VIEW has no IF NOT EXISTS: use or_replace")
+  end
+  return ("CREATE %s%s %s%s AS %s"):format(statement.or_replace and "OR REPLACE " or "", view_of(view),
+    statement.if_not_exists and "IF NOT EXISTS " or "", name_of(c, view), c:whole(view.element))
+end
+
+function visit.drop_view(c, statement)
+  return drop(view_of(statement.object), name_of(c, statement.object), statement)
+end
+
+function visit.refresh_view(c, statement)
+  return ("REFRESH MATERIALIZED VIEW %s%s"):format(statement.concurrently and "CONCURRENTLY " or "",
+    name_of(c, statement.object))
+end
+
+function visit.raw_ddl(c, statement)
+  local tbl = statement.table
+  if not tbl then return statement.object end
+  local names = {
+    table = quote(tbl.name), schema = tbl.schema and quote(tbl.schema) or "", fullname = name_of(c, tbl),
+  }
+  return (statement.object:gsub("%%%((%l+)%)s", names))
+end
+
 -- What COMMENT ON calls each kind of object.
 local function comment_target(c, object)
   local kind = object.__visit_name
+  if object.element and kind == "table" then return view_of(object) .. " " .. name_of(c, object) end
   if kind == "table" then return "TABLE " .. name_of(c, object) end
   if kind == "column" then return ("COLUMN %s.%s"):format(name_of(c, object.table), quote(object.name)) end
   if kind == "index" then return "INDEX " .. index_name(c, object) end

@@ -11,7 +11,8 @@ local quote = identifiers.quote
 local no_names = {}
 
 -- Runs fn with names resolved as inside a statement on these FROM elements.
-local function in_frame(c, froms, mode, fn)
+local function in_frame(c, statement, froms, mode, fn)
+  if statement._settings then c:need_settings(statement._settings) end
   local frame = c.frame
   c.frame = { froms = froms, labels = no_names, names = no_names, parent = mode ~= "cte" and frame or nil }
   fn()
@@ -123,7 +124,7 @@ local function on_conflict(c, conflict)
 end
 
 function visit.insert(c, statement, mode, unique)
-  in_frame(c, { statement._table }, mode, function()
+  in_frame(c, statement, { statement._table }, mode, function()
     c:write("INSERT INTO ")
     c:visit(statement._table)
     if statement._select then
@@ -184,7 +185,7 @@ end
 function visit.update(c, statement, mode, unique)
   guard(c, statement, "update")
   local froms = statement:_extra_froms()
-  in_frame(c, with_table(statement._table, froms), mode, function()
+  in_frame(c, statement, with_table(statement._table, froms), mode, function()
     c:write("UPDATE ")
     c:visit(statement._table)
     c:write(" SET ")
@@ -198,7 +199,7 @@ end
 function visit.delete(c, statement, mode, unique)
   guard(c, statement, "delete")
   local froms = statement:_extra_froms()
-  in_frame(c, with_table(statement._table, froms), mode, function()
+  in_frame(c, statement, with_table(statement._table, froms), mode, function()
     c:write("DELETE FROM ")
     c:visit(statement._table)
     extra_froms(c, " USING ", froms)

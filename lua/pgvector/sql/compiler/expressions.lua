@@ -3,10 +3,12 @@
 
 local errors = require "pgvector.errors"
 local identifiers = require "pgvector.sql.compiler.identifiers"
+local operators = require "pgvector.sql.operators"
 
 local visit = {}
 
 local quote = identifiers.quote
+local AT = operators.precedence.AT
 
 -- Leaves -----------------------------------------------------------------------
 
@@ -20,6 +22,8 @@ function visit.column(c, node)
   c:write(quote(node.name))
 end
 
+local floats = { float4 = true, float8 = true }
+
 function visit.bind(c, node)
   if not c.literal_binds then return c:write(node) end
   local value = node.value
@@ -27,7 +31,10 @@ function visit.bind(c, node)
     errors.raise("InvalidRequestError", "parameter '%s' has no value to write into the SQL", tostring(node.key))
   end
   if type(value) == "function" then value = value() end
-  c:write(node.type:literal(value))
+  local text = node.type:literal(value)
+  -- `1 / 2` of floats must not become one of integers
+  if c.literal_binds ~= "ddl" and floats[node.type.kind] and text:find("^-?%d+$") then text = text .. ".0" end
+  c:write(text)
 end
 
 function visit.keyword(c, node) c:write(node.word) end
@@ -74,7 +81,20 @@ end
 
 -- Operators --------------------------------------------------------------------
 
-function visit.binary(c, node)
+-- Writes in parentheses what the grammar does not take as the lower bound of
+-- BETWEEN, however deep in it it stands.
+local function not_in_bound(write)
+  return function(c, node)
+    if not c.in_bound then return write(c, node) end
+    c.in_bound = nil
+    c:write("(")
+    write(c, node)
+    c:write(")")
+    c.in_bound = true
+  end
+end
+
+local function binary(c, node)
   local operator = node.operator
   c:operand(node.left, operator.left)
   c:write(operator.sql)
@@ -83,6 +103,13 @@ function visit.binary(c, node)
     c:write(" ESCAPE ")
     c:visit(node.escape)
   end
+end
+
+local in_time_zone = not_in_bound(binary)
+
+function visit.binary(c, node)
+  if node.prec == AT then return in_time_zone(c, node) end
+  return binary(c, node)
 end
 
 visit["boolean"] = function(c, node)
@@ -112,11 +139,21 @@ function visit.negative(c, node)
   end
 end
 
+-- In parentheses of its own: few people know how tightly a prefix operator binds.
+function visit.bitwise_not(c, node)
+  c:write("(~ ")
+  c:operand(node.element, operators.precedence.ADD)
+  c:write(")")
+end
+
 function visit.between(c, node)
   c:operand(node.operand, node.prec + 1)
   c:write(node.negated and " NOT BETWEEN " or " BETWEEN ")
   if node.symmetric then c:write("SYMMETRIC ") end
+  local outer = c.in_bound
+  c.in_bound = true
   c:operand(node.low, node.prec + 1)
+  c.in_bound = outer
   c:write(" AND ")
   c:operand(node.high, node.prec + 1)
 end
@@ -151,8 +188,10 @@ visit.any, visit.all = quantified "ANY", quantified "ALL"
 
 function visit.subscript(c, node)
   local name = node.element.__visit_name
-  -- what takes a subscript without parentheses
-  if name == "column" or name == "subscript" or name == "bind" and not c.literal_binds then
+  -- What takes a subscript without parentheses. `a[1:2][1:2]` would be a slice
+  -- in two dimensions, and `a[1][2]` is meant to be an element of such.
+  local element_of_row = name == "subscript" and not node.to and not node.element.to
+  if name == "column" or element_of_row or name == "bind" and not c.literal_binds then
     c:visit(node.element)
   else
     c:write("(")
@@ -168,11 +207,11 @@ function visit.subscript(c, node)
   c:write("]")
 end
 
-function visit.collate(c, node)
+visit.collate = not_in_bound(function(c, node)
   c:operand(node.element, node.prec + 1)
   c:write(" COLLATE ")
   c:write(quote(node.collation))
-end
+end)
 
 -- Wrappers ---------------------------------------------------------------------
 
@@ -180,7 +219,7 @@ function visit.cast(c, node)
   c:write("CAST(")
   c:visit(node.element)
   c:write(" AS ")
-  c:write(node.to or tostring(node.type))
+  c:write(node.to or c:type_name(node.type))
   c:write(")")
 end
 
@@ -216,6 +255,9 @@ function visit.ordering(c, node, ordered)
   c:visit(node.element, ordered)
   c:write(node.suffix)
 end
+
+-- An index tells its operator classes itself; elsewhere it is the element.
+function visit.opclass(c, node, ...) c:visit(node.element, ...) end
 
 function visit.case(c, node)
   c:write("CASE")

@@ -2,7 +2,9 @@
 -- @module pgvector.sql.compiler.functions
 
 local compat = require "pgvector.compat"
+local errors = require "pgvector.errors"
 local identifiers = require "pgvector.sql.compiler.identifiers"
+local literal = require "pgvector.types.literal"
 
 local visit = {}
 
@@ -16,6 +18,7 @@ local bare_functions = {
 -- Function names are never quoted merely for being key words: "coalesce"(…)
 -- is another function.
 local function name_part(name)
+  if name == "grouping_sets" then return "GROUPING SETS " end
   if name:find("^[%a_][%w_$]*$") then return name end
   return identifiers.quote(name)
 end
@@ -53,6 +56,10 @@ visit["function"] = function(c, node)
   c:write(")")
 end
 
+function visit.next_value(c, node)
+  c:write("nextval(" .. literal.string(c:table_name(node.sequence)) .. ")")
+end
+
 function visit.within_group(c, node)
   c:visit(node.element)
   c:write(" WITHIN GROUP (ORDER BY ")
@@ -73,9 +80,32 @@ local function bound(value, unbounded)
   return ("%d %s"):format(math.abs(value), value < 0 and "PRECEDING" or "FOLLOWING")
 end
 
+-- Notes a named window for the WINDOW clause of the select around it.
+local function note_window(c, window)
+  local frame = c.frame
+  if not frame then return end
+  local windows = frame.windows or {}
+  frame.windows = windows
+  local known = windows[window.name]
+  if known == nil then
+    windows[window.name], windows[#windows + 1] = window, window
+  elseif not rawequal(known, window) then
+    errors.raise("InvalidRequestError", "two different windows are named '%s'", window.name)
+  end
+end
+
 function visit.over(c, node)
   c:visit(node.element)
-  c:write(" OVER (")
+  c:write(" OVER ")
+  if node.window then
+    note_window(c, node.window)
+    return c:write(identifiers.quote(node.window.name))
+  end
+  visit.window(c, node)
+end
+
+function visit.window(c, node)
+  c:write("(")
   local separator = ""
   if node.partition_by then
     c:write("PARTITION BY ")

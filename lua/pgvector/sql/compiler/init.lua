@@ -16,7 +16,8 @@ local quote, qualified = identifiers.quote, identifiers.qualified
 -- The most parameters that the protocol allows in one statement.
 local MAX_PARAMETERS = 65535
 
-local visitors = {}
+local visitors, none = {}, {}
+local run
 
 --- Adds visitors: functions `(c, node, …)` by `__visit_name`.
 -- @tparam table more
@@ -139,10 +140,46 @@ function Compiler:table_name(tbl)
   return qualified(schema, tbl.name)
 end
 
+--- A type's name, its schema translated too.
+function Compiler:type_name(type_)
+  local map = self.schema_map
+  if map and type_.family == "enum" then return self:table_name(type_) end
+  if map and type_.elem and type_.elem.family == "enum" then
+    return self:table_name(type_.elem) .. ("[]"):rep(type_.dimensions or 1)
+  end
+  return tostring(type_)
+end
+
+--- The text of a statement that stands within another as a whole, with its
+-- values as constants: a view's.
+function Compiler:whole(statement)
+  return run(statement, { literal_binds = true, schema_translate_map = self.schema_map }).sql
+end
+
 --- What stands before the dot of a column.
 function Compiler:qualifier(from)
   if from.__visit_name == "table" then return self:table_name(from) end
   return quote(self:alias_name(from))
+end
+
+-- Notes the search parameters of a statement, wherever in the whole it stands:
+-- of two numbers for one the greater serves both.
+function Compiler:need_settings(settings)
+  local needed = self.settings or {}
+  self.settings = needed
+  for _, setting in ipairs(settings) do
+    local name, value = setting.name, setting.value
+    local known = needed[name]
+    if not known then
+      known = { name = name, value = value }
+      needed[name], needed[#needed + 1] = known, known
+    elseif type(value) == "number" then
+      known.value = math.max(known.value, value)
+    elseif known.value ~= value then
+      errors.raise("InvalidRequestError", "one part of the statement needs %s = %s, another one %s", name,
+        known.value, value)
+    end
+  end
 end
 
 --- Puts a CTE into the WITH clause, unless it is there.
@@ -202,14 +239,22 @@ local function compile_statement(c, statement)
   c:paste(body, length)
 end
 
-local function run(statement, options)
+-- What the statement's execution options say about its text.
+local function own_options(c, statement)
+  local options = statement._execution_options
+  if options and options.schema_translate_map then c.schema_map = options.schema_translate_map end
+end
+
+function run(statement, options)
   local c = new(options)
+  if not c.schema_map then own_options(c, statement) end
   local kind = statement._kind
-  if kind == "ddl" then c.literal_binds = true end
+  if kind == "ddl" then c.literal_binds = "ddl" end
   compile_statement(c, statement)
+  for _, comment in ipairs(statement._comments or none) do c:write(" /* " .. comment .. " */") end
   local sql, binds = c:finish()
   return {
-    sql = sql, binds = binds, columns = c.columns, kind = kind or "expression", settings = statement._settings,
+    sql = sql, binds = binds, columns = c.columns, kind = kind or "expression", settings = c.settings,
     returning = statement._returning ~= nil,
     parameter_names = nil, -- a set, once it is needed
   }

@@ -163,6 +163,7 @@ function visit.select(c, statement, mode, unique)
   elseif mode == "cte" then
     c.frame = nil
   end
+  if statement._settings then c:need_settings(statement._settings) end
   local columns = statement:_selected(unique)
   if mode == "top" and c.columns == nil and not statement:_is_opaque() then c.columns = columns end
   local froms = correlated(c, statement, statement:_from_list(), mode)
@@ -198,10 +199,24 @@ function visit.select(c, statement, mode, unique)
     c:write(" HAVING ")
     c:conjunction(statement._having)
   end
-  if statement._order_by then ordered(c, statement._order_by) end
+  local order, length
+  if statement._order_by then order, length = c:capture(ordered, statement._order_by) end
+  if c.frame.windows then visit.window_clause(c, c.frame.windows) end
+  if order then c:paste(order, length) end
   limits(c, statement)
   if statement._for_update then locking(c, statement._for_update) end
   c.frame = frame
+end
+
+-- `WINDOW w AS (…)`: what the windows of the columns and of ORDER BY were named.
+function visit.window_clause(c, windows)
+  c:write(" WINDOW ")
+  for i, window in ipairs(windows) do
+    if i > 1 then c:write(", ") end
+    c:write(quote(window.name))
+    c:write(" AS ")
+    c:visit(window)
+  end
 end
 
 -- Set operations -----------------------------------------------------------------
@@ -212,6 +227,7 @@ local function needs_parentheses(arm)
 end
 
 function visit.compound(c, statement, mode, unique)
+  if statement._settings then c:need_settings(statement._settings) end
   local columns = statement:_selected(unique)
   if mode == "top" then c.columns = columns end
   local inner_mode = mode == "top" and "arm" or mode

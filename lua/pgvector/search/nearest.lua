@@ -4,7 +4,7 @@
 -- and with no second sort key. Whatever does not fit into that (a limit on the
 -- distance, another order, a better distance for fewer rows) goes around such a
 -- query, which then stands in a materialised CTE.
--- @module pgvector.search
+-- @module pgvector.search.nearest
 
 local class = require "pgvector.class"
 local coerce = require "pgvector.sql.coerce"
@@ -16,8 +16,6 @@ local functions = require "pgvector.sql.functions"
 local selects = require "pgvector.sql.select"
 local traverse = require "pgvector.sql.traverse"
 local types = require "pgvector.types"
-
-local search = {}
 
 local distance_methods = {
   l2 = "l2_distance", ip = "max_inner_product", cosine = "cosine_distance", l1 = "l1_distance",
@@ -50,47 +48,61 @@ local function bare_text(expr)
   return compiler.compile(expr, { bare = true, literal_binds = true }).sql
 end
 
--- The table's vector indexes: the one whose element is `expr`, and one over
--- halfvec of it.
-local function find_indexes(expr, column)
+-- The table's vector index on an element: one that serves the metric, without
+-- a metric the first.
+local function find_index(element, metric)
+  local column = column_in(element)
   local origin = column._origin or column
-  local indexes = origin.table and rawget(origin.table, "indexes") or {}
-  local text, exact, half = bare_text(expr), nil, nil
-  for _, index in ipairs(indexes) do
-    if index.metric then
-      local element = index.elements[1]
-      if bare_text(element) == text then
-        exact = exact or index
-      elseif element.type.kind == "halfvec" and column_in(element) == origin then
-        half = half or index
-      end
+  local text = bare_text(element)
+  for _, index in ipairs(origin.table and rawget(origin.table, "indexes") or {}) do
+    if index.metric and (metric == nil or index.metric == metric) and bare_text(index.elements[1]) == text then
+      return index
     end
   end
-  return exact, half
 end
 
-local function dimensions_of(expr, via)
+-- The forms of a vector that an index may hold instead of it.
+local quantised = {
+  halfvec = function(expr, dim) return expr:cast(types.HALFVEC(dim)) end,
+  binary = function(expr, dim) return functions.func.binary_quantize(expr):cast(types.BIT(dim)) end,
+}
+
+local function quantised_form(expr, via)
   local dim = expr.type.dim
   if not dim then
     errors.raise("ArgumentError", "nearest: via = '%s' needs the dimensions of %s: declare them, or cast it", via,
       tostring(expr))
   end
-  return dim
+  return quantised[via](expr, dim)
 end
 
 -- The distance by a quantised form of the vector.
-local function quantised_distance(expr, query, metric, via)
-  local dim = dimensions_of(expr, via)
-  if via == "halfvec" then
-    return expr:cast(types.HALFVEC(dim))[distance_methods[metric]](expr:cast(types.HALFVEC(dim)), query)
-  end
-  local bits = types.BIT(dim)
+local function quantised_distance(expr, form, query, metric, via)
+  if via == "halfvec" then return form[distance_methods[metric]](form, query) end
   if not coerce.is_expression(query) and not coerce.is_query(query) then
     query = core.vector(query):binary_quantize() -- here, so that the server has a constant to look up
   else
-    query = functions.func.binary_quantize(coerce.expr(query, expr.type, "nearest")):cast(bits)
+    query = quantised.binary(coerce.expr(query, expr.type, "nearest"), expr.type.dim)
   end
-  return functions.func.binary_quantize(expr):cast(bits):hamming_distance(query)
+  return form:hamming_distance(query)
+end
+
+-- How the candidates are found: the distance to order by, the better one to
+-- rank them by afterwards (if any), and the index that serves the first.
+local function plan(expr, query, options)
+  local metric, via = options.metric, options.via
+  local index = find_index(expr, metric)
+  local half = expr.type.kind == "vector" and expr.type.dim and find_index(quantised_form(expr, "halfvec"), metric)
+  metric = metric or (index or half or {}).metric or (expr.type.family == "bit" and "hamming" or "cosine")
+  local exact = expr[distance_methods[metric]](expr, query)
+  if via then
+    local form = quantised_form(expr, via)
+    return quantised_distance(expr, form, query, metric, via), exact,
+      find_index(form, via == "binary" and "hamming" or metric)
+  elseif half and not index then
+    return quantised_distance(expr, quantised_form(expr, "halfvec"), query, metric, "halfvec"), nil, half
+  end
+  return exact, nil, index
 end
 
 ---- options ----------------------------------------------------------------------
@@ -206,7 +218,7 @@ local function around_candidates(stmt, column, distance, refined, candidates, op
   for i, key in ipairs(keys) do on[i] = key:eq(nearest.c[key.key]) end
   local outer = stmt:_copy()
   outer._where = nil
-  local shown = refined or nearest.c.distance
+  local shown = refined or nearest:_columns()[#keys + 1] -- a key may be called distance, too
   outer = outer:add_columns(shown:label(options.label)):select_from(from):join(nearest, on[2] and
     on[1]:and_(compat.unpack(on, 2)) or on[1])
   if options.within then outer = outer:where(shown:le(options.within)) end
@@ -224,27 +236,12 @@ class.extend(selects.Select, "nearest", function(self, expr, query, given)
   end
   local options = read_options(given)
   check_statement(self)
-  local column = column_in(expr)
-  local index, half_index = find_indexes(expr, column)
-  local metric = options.metric or (index or half_index or {}).metric
-    or (expr.type.family == "bit" and "hamming" or "cosine")
-
+  local distance, refined, index = plan(expr, query, options)
   local candidates = options.limit * (options.via and (options.oversample or 4) or 1)
-  local distance, refined
-  if options.via then
-    distance = quantised_distance(expr, query, metric, options.via)
-    refined = expr[distance_methods[metric]](expr, query)
-  elseif not index and half_index and half_index.metric == metric then
-    distance = quantised_distance(expr, query, metric, "halfvec")
-    index = half_index
-  else
-    distance = expr[distance_methods[metric]](expr, query)
-  end
-
   local method = index and index.method or options.probes and "ivfflat" or nil
   local stmt
   if options.via or options.within or options.iterative_scan == "relaxed_order" then
-    stmt = around_candidates(self, column, distance, refined, candidates, options)
+    stmt = around_candidates(self, column_in(expr), distance, refined, candidates, options)
   else
     stmt = self:add_columns(distance:label(options.label)):order_by(distance):limit(options.limit)
   end
@@ -253,5 +250,3 @@ class.extend(selects.Select, "nearest", function(self, expr, query, given)
   end
   return stmt
 end)
-
-return search

@@ -1,4 +1,5 @@
 local assert_sql = require "spec.support.assert_sql"
+local compiler = require "pgvector.sql.compiler"
 local db = require "spec.support.db"
 local pg = require "pgvector"
 
@@ -26,11 +27,20 @@ local Listed = Base:model("listed", {
   pg.IVFFlat("embedding", { metric = "cosine", lists = 10 }),
 })
 
+-- several indexes on one column
+local Many = Base:model("many", {
+  id = pg.Column{ pg.BigInteger, primary_key = true },
+  embedding = pg.Column{ pg.VECTOR(3) },
+  pg.HNSW("embedding", { metric = "l2" }),
+  pg.IVFFlat("embedding", { metric = "cosine", lists = 2, name = "ix_many_lists" }),
+})
+pg.IVFFlat(pg.func.binary_quantize(Many.embedding):cast(pg.BIT(3)), { metric = "hamming", name = "ix_many_bits" })
+
 local q = pg.vector{ 1, 2, 3 }
 
 local function settings(stmt)
   local found = {}
-  for _, setting in ipairs(stmt._settings or {}) do found[setting.name] = setting.value end
+  for _, setting in ipairs(compiler.compile(stmt).settings or {}) do found[setting.name] = setting.value end
   return found
 end
 
@@ -110,6 +120,27 @@ describe("nearest", function()
   it("sets an ivfflat index's parameters for an ivfflat index", function()
     assert.same({ ["ivfflat.probes"] = 5, ["ivfflat.iterative_scan"] = "relaxed_order" },
       settings(pg.select(Listed):nearest(Listed.embedding, q, { probes = 5, iterative_scan = "relaxed_order" })))
+  end)
+
+  it("goes by the index that serves the metric and the form that are searched", function()
+    assert.same({ ["hnsw.ef_search"] = 50 }, settings(pg.select(Many):nearest(Many.embedding, q, { limit = 50 })))
+    assert.same({ ["ivfflat.probes"] = 2 },
+      settings(pg.select(Many):nearest(Many.embedding, q, { metric = "cosine", limit = 50, probes = 2 })))
+    assert.same({ ["ivfflat.probes"] = 2 },
+      settings(pg.select(Many):nearest(Many.embedding, q, { via = "binary", limit = 50, probes = 2 })))
+  end)
+
+  it("keeps its search parameters where the statement becomes part of another", function()
+    local function near(options) return pg.select(Item.id):nearest(Item.embedding, q, options) end
+    local hits = near{ limit = 200 }
+    assert.same({ ["hnsw.ef_search"] = 200 }, settings(pg.select(hits:subquery().c.id)))
+    assert.same({ ["hnsw.ef_search"] = 200 }, settings(pg.select(hits:cte().c.id)))
+    assert.same({ ["hnsw.ef_search"] = 200 }, settings(pg.select(Item.id):where(Item.id:in_(pg.select(hits:subquery().c.id)))))
+    assert.same({ ["hnsw.ef_search"] = 200 },
+      settings(pg.insert(Item):from_select({ "id" }, pg.select(hits:subquery().c.id))))
+    assert.same({ ["hnsw.ef_search"] = 300 }, settings(hits:union_all(near{ limit = 300 }, near{ limit = 100 })))
+    local _, err = pg.try(settings, near{ iterative_scan = "strict_order" }:union_all(near{ iterative_scan = "off" }))
+    assert.equal("one part of the statement needs hnsw.iterative_scan = strict_order, another one off", err.message)
   end)
 
   local wrong = {
@@ -229,7 +260,9 @@ describe("nearest on a server", function()
 
   it("returns as many rows as are asked for, beyond ef_search's default, and under a filter", function()
     engine:connect(function(conn)
-      assert.equal(100, #conn:execute(pg.select(Item.id):nearest(Item.embedding, target, { limit = 100 })):all())
+      local hundred = pg.select(Item.id):nearest(Item.embedding, target, { limit = 100 })
+      assert.equal(100, #conn:execute(hundred):all())
+      assert.equal(100, conn:scalar(pg.select(pg.func.count()):select_from(hundred:subquery())))
       local filtered = pg.select(Item.id):where(Item.owner_id:eq(7))
         :nearest(Item.embedding, target, { limit = 20, iterative_scan = "strict_order" })
       assert.equal(20, #conn:execute(filtered):all())
