@@ -134,12 +134,19 @@ describe("a connection", function()
     assert.are.equal("2", pq.value(b, "text"))
   end)
 
-  it("hands out rows as they come in single row mode", function()
+  it("hands out rows as they come, one by one, or two by two from libpq 17 on", function()
     pg:send_params("SELECT generate_series(1, 3)", nil, nil, 0, 1)
-    assert.is_true(pg:set_single_row_mode())
-    local a, b, c, done, nothing = pq.results(pg)
-    assert.are.equal("single_tuple", a:status())
-    assert.are.same({ 1, 2, 3 }, { pq.value(a, "int4"), pq.value(b, "int4"), pq.value(c, "int4") })
+    assert.is_true(pg:set_chunked_rows(2))
+    local chunks = core.libpq_version >= 170000
+    local results = { pq.results(pg) }
+    local rows, nothing = {}, results[chunks and 4 or 5]
+    local done = table.remove(results)
+    for _, result in ipairs(results) do
+      assert.are.equal(chunks and "tuples_chunk" or "single_tuple", result:status())
+      for i = 1, result:ntuples() do rows[#rows + 1] = result:value(core.decoder{ { kind = "int4" } }, i, 1) end
+    end
+    assert.are.equal(chunks and 2 or 3, #results)
+    assert.are.same({ 1, 2, 3 }, rows)
     assert.are.equal("tuples_ok", done:status())
     assert.are.equal(0, done:ntuples())
     assert.is_nil(nothing)
@@ -355,7 +362,7 @@ describe("a closed connection", function()
     { "set_nonblocking" }, { "notifies" }, { "cancel_start" },
     { "escape_identifier", "x" }, { "escape_literal", "x" },
     { "send_query", "x" }, { "send_params", "x" }, { "send_prepare", "x", "x" },
-    { "send_describe_prepared", "x" }, { "send_query_prepared", "x" }, { "set_single_row_mode" },
+    { "send_describe_prepared", "x" }, { "send_query_prepared", "x" }, { "set_chunked_rows", 1 }, { "send_close_prepared", "x" },
     { "flush" }, { "consume_input" }, { "is_busy" }, { "get_result" }, { "take_results" },
     { "put_copy" }, { "put_copy_end" }, { "get_copy" },
     { "enter_pipeline" }, { "exit_pipeline" }, { "pipeline_sync" }, { "send_flush_request" },
