@@ -189,6 +189,17 @@ valgrind: ready
 	  --errors-for-leak-kinds=definite --show-leak-kinds=definite \
 	  $(call in_process) --exclude-pattern=kernels_spec $(CORE_SPEC)
 
+## libpq: the specs of the driver with a newer libpq than the machine's
+# A statement is deallocated, cancelled and streamed in other ways with it.
+.PHONY: libpq
+libpq: ready
+	@$(SETUP) libpq
+	@PKG_CONFIG_PATH=$(CURDIR)/.libpq/lib/pkgconfig \
+	  $(MAKE) --no-print-directory build LUA=5.4 BUILD=build/libpq \
+	  LDFLAGS=-Wl,-rpath,$(CURDIR)/.libpq/lib
+	PGVECTOR_BUILD=build/libpq $(BUSTED) --lua=lua5.4 $(BUSTEDFLAGS) \
+	  spec/core spec/engine spec/connect spec/wait
+
 ## bench: the measurements in bench/
 .PHONY: bench
 bench:

@@ -2,6 +2,8 @@
 ** Steps of a conversation that carry no parameters: send, flush, consume,
 ** results, pipelines.
 */
+#include <string.h>
+
 #include "pq.h"
 
 static int conn_send_query(lua_State *L) {
@@ -16,10 +18,39 @@ static int conn_send_describe_prepared(lua_State *L) {
   return pgv_conn_ok(L, c, PQsendDescribePrepared(c->pg, name));
 }
 
-static int conn_set_single_row_mode(lua_State *L) {
+/* conn:set_chunked_rows(n): the rows of what was just sent come n by n as they
+** arrive; before libpq 17, one by one */
+static int conn_set_chunked_rows(lua_State *L) {
   pgv_conn *c = pgv_check_conn(L, 1);
-  lua_pushboolean(L, PQsetSingleRowMode(c->pg));
+  int ok = 0, n = (int)luaL_checkinteger(L, 2);
+#ifdef LIBPQ_HAS_CHUNK_MODE
+  if (n > 1) ok = PQsetChunkedRowsMode(c->pg, n);
+#else
+  (void)n;
+#endif
+  if (!ok) ok = PQsetSingleRowMode(c->pg);
+  lua_pushboolean(L, ok);
   return 1;
+}
+
+/* conn:send_close_prepared(name): a message of its own, which proxies
+** understand; before libpq 17, DEALLOCATE */
+static int conn_send_close_prepared(lua_State *L) {
+  pgv_conn *c = pgv_check_conn(L, 1);
+  const char *name = pgv_check_cstring(L, 2);
+#ifdef LIBPQ_HAS_CLOSE_PREPARED
+  return pgv_conn_ok(L, c, PQsendClosePrepared(c->pg, name));
+#else
+  const char *sql;
+  char *quoted = PQescapeIdentifier(c->pg, name, strlen(name));
+  if (quoted == NULL) return pgv_conn_fail(L, c);
+  c->held = quoted;
+  sql = lua_pushfstring(L, "DEALLOCATE %s", quoted);
+  c->held = NULL;
+  PQfreemem(quoted);
+  return pgv_conn_ok(
+      L, c, PQsendQueryParams(c->pg, sql, 0, NULL, NULL, NULL, NULL, 0));
+#endif
 }
 
 /* true: all is sent; false: wait for "rw" (consume when readable), repeat */
@@ -140,7 +171,11 @@ static int conn_exit_pipeline(lua_State *L) {
 
 static int conn_pipeline_sync(lua_State *L) {
   pgv_conn *c = pgv_check_conn(L, 1);
+#ifdef LIBPQ_HAS_SEND_PIPELINE_SYNC
+  return pgv_conn_ok(L, c, PQsendPipelineSync(c->pg)); /* does not flush */
+#else
   return pgv_conn_ok(L, c, PQpipelineSync(c->pg));
+#endif
 }
 
 static int conn_send_flush_request(lua_State *L) {
@@ -151,7 +186,8 @@ static int conn_send_flush_request(lua_State *L) {
 const luaL_Reg pgv_query_methods[] = {
     {"send_query", conn_send_query},
     {"send_describe_prepared", conn_send_describe_prepared},
-    {"set_single_row_mode", conn_set_single_row_mode},
+    {"set_chunked_rows", conn_set_chunked_rows},
+    {"send_close_prepared", conn_send_close_prepared},
     {"flush", conn_flush},
     {"consume_input", conn_consume_input},
     {"is_busy", conn_is_busy},

@@ -68,6 +68,9 @@ void pgv_push_status(lua_State *L, const PGresult *res) {
   case PGRES_NONFATAL_ERROR: name = "nonfatal_error"; break;
   case PGRES_FATAL_ERROR: name = "fatal_error"; break;
   case PGRES_SINGLE_TUPLE: name = "single_tuple"; break;
+#ifdef LIBPQ_HAS_CHUNK_MODE
+  case PGRES_TUPLES_CHUNK: name = "tuples_chunk"; break;
+#endif
   case PGRES_PIPELINE_SYNC: name = "pipeline_sync"; break;
   case PGRES_PIPELINE_ABORTED: name = "pipeline_aborted"; break;
   default: name = "bad_response";

@@ -388,7 +388,7 @@ describe("a server of its own", function()
     for _, loop in ipairs(loops) do
       it("holds up nobody else in " .. loop.name, function()
         make()
-        local ticks, done, failure = 0, false, nil
+        local ticks, _, failure
         cancel.PATIENCE = 0.5
         loop.run(function()
           local conn = engine:connect()
@@ -396,15 +396,7 @@ describe("a server of its own", function()
           stop()
           loop.spawn(function() pcall(conn.exec_sql, conn, "SELECT pg_sleep(1)") end)
           loop.sleep(0.1)
-          loop.spawn(function()
-            while not done do
-              ticks = ticks + 1
-              loop.sleep(0.01)
-            end
-          end)
-          local _
-          _, failure = pg.try(conn.cancel, conn)
-          done = true
+          ticks = loop.ticks_during(function() _, failure = pg.try(conn.cancel, conn) end)
           go_on()
           loop.sleep(1)
           conn:close()

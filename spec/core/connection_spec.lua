@@ -99,6 +99,27 @@ describe("a connection", function()
     assert.is_truthy(tostring(pg):find("^pgvector.connection %("))
   end)
 
+  it("tells its settings, but no secret, and which address it has", function()
+    local keywords = core.parse_conninfo(db.url())
+    keywords.password, keywords.connect_timeout = "secret", "7"
+    local other = assert(core.connect_start(keywords))
+    assert.are.equal("7", other:keyword("connect_timeout"))
+    assert.are.equal(keywords.dbname, other:keyword("dbname"))
+    assert.is_nil(other:keyword("no such keyword"))
+    assert.is_nil(other:keyword("password"))
+    assert.are.equal(other:info().host, other:place():match("^(%S+)"))
+    other:finish()
+  end)
+
+  it("deallocates a statement", function()
+    assert(pg:send_prepare('of "mine"', "SELECT 1"))
+    assert.are.equal("command_ok", (pq.results(pg)):status())
+    assert(pg:send_close_prepared('of "mine"'))
+    assert.are.equal("command_ok", (pq.results(pg)):status())
+    local count = pq.query(pg, "SELECT count(*) FROM pg_prepared_statements")
+    assert.are.equal("0", pq.value(count, "text"))
+  end)
+
   it("tells the state of its transaction", function()
     pq.query(pg, "BEGIN")
     assert.are.equal("intrans", pg:transaction_status())
@@ -134,12 +155,19 @@ describe("a connection", function()
     assert.are.equal("2", pq.value(b, "text"))
   end)
 
-  it("hands out rows as they come in single row mode", function()
+  it("hands out rows as they come, one by one, or two by two from libpq 17 on", function()
     pg:send_params("SELECT generate_series(1, 3)", nil, nil, 0, 1)
-    assert.is_true(pg:set_single_row_mode())
-    local a, b, c, done, nothing = pq.results(pg)
-    assert.are.equal("single_tuple", a:status())
-    assert.are.same({ 1, 2, 3 }, { pq.value(a, "int4"), pq.value(b, "int4"), pq.value(c, "int4") })
+    assert.is_true(pg:set_chunked_rows(2))
+    local chunks = core.libpq_version >= 170000
+    local results = { pq.results(pg) }
+    local rows, nothing = {}, results[chunks and 4 or 5]
+    local done = table.remove(results)
+    for _, result in ipairs(results) do
+      assert.are.equal(chunks and "tuples_chunk" or "single_tuple", result:status())
+      for i = 1, result:ntuples() do rows[#rows + 1] = result:value(core.decoder{ { kind = "int4" } }, i, 1) end
+    end
+    assert.are.equal(chunks and 2 or 3, #results)
+    assert.are.same({ 1, 2, 3 }, rows)
     assert.are.equal("tuples_ok", done:status())
     assert.are.equal(0, done:ntuples())
     assert.is_nil(nothing)
@@ -355,7 +383,7 @@ describe("a closed connection", function()
     { "set_nonblocking" }, { "notifies" }, { "cancel_start" },
     { "escape_identifier", "x" }, { "escape_literal", "x" },
     { "send_query", "x" }, { "send_params", "x" }, { "send_prepare", "x", "x" },
-    { "send_describe_prepared", "x" }, { "send_query_prepared", "x" }, { "set_single_row_mode" },
+    { "send_describe_prepared", "x" }, { "send_query_prepared", "x" }, { "set_chunked_rows", 1 }, { "send_close_prepared", "x" },
     { "flush" }, { "consume_input" }, { "is_busy" }, { "get_result" }, { "take_results" },
     { "put_copy" }, { "put_copy_end" }, { "get_copy" },
     { "enter_pipeline" }, { "exit_pipeline" }, { "pipeline_sync" }, { "send_flush_request" },

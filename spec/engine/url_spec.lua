@@ -25,12 +25,14 @@ describe("an engine's URL", function()
     local keywords = url.keywords("postgresql://h/d?application_name=a", { application_name = "b", connect_timeout = 3 })
     assert.equal("b", keywords.application_name)
     assert.equal("3", keywords.connect_timeout)
+    assert.equal("0.5", url.keywords({ connect_timeout = 0.5 }).connect_timeout)
   end)
 
   local wrong = {
     { "mysql://h/d", "expected postgresql://" },
     { "postgresql://h/d?nonsense=1", "nonsense" },
     { "host='unfinished", "unterminated" },
+    { "postgresql://h/d?connect_timeout=soon", "connect_timeout: expected seconds, got 'soon'" },
     { 42, "expected a URL" },
     { { host = {} }, "keyword 'host': expected a string" },
   }

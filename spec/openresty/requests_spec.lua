@@ -2,6 +2,7 @@
 
 local db = require "spec.support.db"
 local nginx = require "spec.support.nginx"
+local socket = require "socket"
 
 local content = {}
 
@@ -92,6 +93,34 @@ local nowhere = pg.create_engine "postgresql:///x?host=/nonexistent"
 local ok, err = pcall(nowhere.connect, nowhere)
 ngx.say(err.class, " ", tostring(err.is_disconnect), " ", tostring(nowhere:pool_status().checked_out))]]
 
+content["/deaf"] = [[
+local port = ngx.var.arg_port
+local deaf = pg.create_engine("postgresql://127.0.0.1:" .. port .. "/x?connect_timeout=0.3")
+local _, err = pcall(deaf.connect, deaf)
+ngx.say(err.class, ": ", (err.message:gsub("%d%d%d%d+", "N")))
+local keywords = { host = "127.0.0.1," .. engine._keywords.host, port = port .. "," .. engine._keywords.port,
+  connect_timeout = 0.3 }
+local other = pg.create_engine(os.getenv "PGVECTOR_URL", { connect_args = keywords })
+other:connect(function(conn) ngx.say(conn:exec_sql("SELECT 5"):scalar()) end)
+other:dispose()]]
+
+content["/cancel"] = [[
+engine:connect(function(conn)
+  conn:exec_sql "SELECT 1"
+  local nap = ngx.thread.spawn(function() return pg.try(conn.exec_sql, conn, "SELECT pg_sleep(60) AS cancelled_query") end)
+  repeat
+    ngx.sleep(0.05)
+    local running = engine:connect(function(other)
+      return other:exec_sql("SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%AS cancelled_query' AND state = 'active'"):scalar()
+    end)
+  until running > 0
+  ngx.say(tostring(conn:cancel()))
+  local _, _, err = ngx.thread.wait(nap)
+  ngx.say(err.name)
+  conn:rollback()
+  ngx.say(conn:exec_sql("SELECT 4"):scalar())
+end)]]
+
 content["/full"] = [[
 local small = pg.create_engine(os.getenv "PGVECTOR_URL", { pool_size = 1, max_overflow = 0, pool_timeout = 0.1 })
 local conn = small:connect()
@@ -156,6 +185,17 @@ describe("requests of nginx #programs", function()
     end
     return false
   end
+
+  it("pass over a host that does not answer, after connect_timeout", function()
+    local deaf = assert(socket.bind("127.0.0.1", 0)) -- the system accepts, nobody reads
+    local answer = server.get("/deaf?port=" .. select(2, deaf:getsockname()))
+    deaf:close()
+    assert.equal('TimeoutError: connection to server at "127.0.0.1", port N failed: connection timed out\n5', answer)
+  end)
+
+  it("can cancel what another light thread does", function()
+    assert.equal("true\nquery_canceled\n4", server.get "/cancel")
+  end)
 
   it("read vectors", function()
     assert.equal("[3,1,2]", server.get "/vectors")

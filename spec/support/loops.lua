@@ -6,7 +6,8 @@
 -- have ended; the first error goes on. `spawn(fn)` starts another coroutine,
 -- `sleep(seconds)` lets the others run. `abandon(fn)` runs fn in a coroutine
 -- until it waits, and then drops the coroutine for ever; it is nil where there
--- is no way to do that. The list is empty on Lua 5.1, whose coroutines cannot
+-- is no way to do that. `ticks_during(fn)`, inside a run, calls fn and returns how
+-- often another coroutine ran meanwhile that wants to do so every 10 ms. The list is empty on Lua 5.1, whose coroutines cannot
 -- wait inside pcall.
 
 local compat = require "pgvector.compat"
@@ -104,4 +105,21 @@ local function luv_loop()
   return loop
 end
 
-return compat.can_yield_in_pcall and { cqueues_loop(), luv_loop() } or {}
+local function add_ticks(loop)
+  function loop.ticks_during(fn)
+    local ticks, done = 0, false
+    loop.spawn(function()
+      while not done do
+        ticks = ticks + 1
+        loop.sleep(0.01)
+      end
+    end)
+    local ok, err = pcall(fn)
+    done = true
+    if not ok then error(err, 0) end
+    return ticks
+  end
+  return loop
+end
+
+return compat.can_yield_in_pcall and { add_ticks(cqueues_loop()), add_ticks(luv_loop()) } or {}

@@ -141,7 +141,7 @@ function cancel.has_ended(link)
     if res == false then return false end
     if not res then return pg:transaction_status() ~= "inerror" end
     res:clear()
-    if status ~= "single_tuple" and status ~= "tuples_ok" then return false end
+    if status ~= "single_tuple" and status ~= "tuples_chunk" and status ~= "tuples_ok" then return false end
   end
 end
 

@@ -248,7 +248,8 @@ end
 
 --- Can the link be given to somebody else?
 function Link:_reusable()
-  return not (self.broken or self.waiting or self.mode or self.listening) and self.pg:status() == "ok"
+  return not (self.broken or self.waiting or self.stopping or self.cancelling or self.mode or self.listening)
+    and self.pg:status() == "ok"
 end
 
 --- Closes a connection, after its loop has forgotten the descriptor.

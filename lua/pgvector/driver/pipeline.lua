@@ -40,7 +40,8 @@ function Pipeline.open(link, deadline)
   }, Pipeline)
   if link.garbage and link.pg:transaction_status() == "idle" then
     for _, name in ipairs(link.garbage) do
-      self:params({ ignored = true }, 'DEALLOCATE "' .. name .. '"', nil, nil, 0, 0)
+      check(link, link.pg:send_close_prepared(name))
+      self:_expect({ ignored = true })
       self:sync()
     end
     link.garbage = nil

@@ -140,11 +140,15 @@ function TypeInfo:_oid_of(link, name, schema)
   return known[1], known[2]
 end
 
--- An enum travels as its label, a domain as what it is over (the server already
--- reports that for columns, but not for arrays).
+-- An enum travels as its label, a type that is sent as text is as text, a domain
+-- as what it is over (the server already reports that for columns, but not for
+-- arrays). An array type has no array type of its own: oidvector, which is
+-- subscripted like one and written otherwise, has.
 local by_oid_sql = [[
-SELECT t.oid AS oid, t.typtype AS type, t.typbasetype AS base, t.typelem AS elem, t.typcategory AS category,
-  t.typsend::pg_catalog.text AS send FROM pg_catalog.pg_type t WHERE t.oid = ANY($1::pg_catalog.oid[])]]
+SELECT t.oid AS oid, t.typtype AS type, t.typbasetype AS base,
+  CASE WHEN t.typcategory = 'A' AND t.typarray = 0 THEN t.typelem ELSE 0 END AS elem,
+  (SELECT p.prosrc = 'textsend' AND p.prolang = 12 FROM pg_catalog.pg_proc p WHERE p.oid = t.typsend) AS is_text
+FROM pg_catalog.pg_type t WHERE t.oid = ANY($1::pg_catalog.oid[])]]
 
 -- Learns the kinds of OIDs that are not known. `false` marks a type whose
 -- binary form the core does not read: it is asked for as text.
@@ -153,8 +157,8 @@ function TypeInfo:_learn(link, oids)
   local later, wanted = {}, {}
   for _, row in ipairs(rows) do
     local oid = tonumber(row.oid)
-    local inner = row.type == "d" and tonumber(row.base) or row.category == "A" and tonumber(row.elem) or 0
-    if row.type == "e" or row.send == "textsend" then
+    local inner = tonumber(row.type == "d" and row.base or row.elem)
+    if row.type == "e" or row.is_text == "t" then
       self.kinds[oid] = "text"
     elseif inner ~= 0 then
       later[#later + 1] = { oid, inner, row.type == "d" and "" or "[]" }

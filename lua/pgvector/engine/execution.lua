@@ -13,6 +13,7 @@ local execute = require "pgvector.driver.execute"
 local json = require "pgvector.types.json"
 local Result = require "pgvector.engine.result"
 local tokenizer = require "pgvector.sql.tokenizer"
+local types = require "pgvector.types"
 
 local Execution = class("Execution")
 
@@ -137,7 +138,9 @@ end
 
 ---- decoders ---------------------------------------------------------------------
 
-local json_kinds = { json = true, jsonb = true, ["json[]"] = true, ["jsonb[]"] = true }
+-- How JSON is read that no statement declares.
+local json_array = types.ARRAY(types.JSON):result_spec().convert
+local json_readers = { json = json.decode, jsonb = json.decode, ["json[]"] = json_array, ["jsonb[]"] = json_array }
 
 -- A column's decoder: the server's type says how to read the bytes; the
 -- statement's type may refine that (`as="epoch"`) and convert the value.
@@ -147,8 +150,7 @@ local function column_spec(kind, name, column)
   if wanted and wanted.kind and wanted.kind:match("^[^:]*") == kind then kind = wanted.kind end
   -- an array of a type that is read as text only (a range, a tsvector)
   if kind == "text" and wanted and wanted.kind == "text[]" and not column.type.binary then kind = "text[]" end
-  if not convert and json_kinds[kind] then convert = json.decode end
-  return { kind = kind, name = name, convert = convert }
+  return { kind = kind, name = name, convert = convert or json_readers[kind] }
 end
 
 -- The decoder of a result, and the names of its columns.

@@ -11,6 +11,9 @@ local stream = {}
 -- So many rows are decoded at a time, if they are there.
 local BATCH = 64
 
+-- A result that is a part of the rows: before libpq 17 it is always one row.
+local is_part = { single_tuple = true, tuples_chunk = true }
+
 ---- a result's source ----------------------------------------------------------------
 
 local Streamed = {}
@@ -43,9 +46,8 @@ end
 
 ---- rows, one by one ------------------------------------------------------------------
 
--- Sends a job in single-row mode and waits for the first row, which tells the
--- columns.
-local function send(execution, link, job)
+-- Sends a job and waits for the first rows, which tell the columns.
+local function send(execution, link, job, chunk)
   local plan = job.plan
   -- nothing can be looked up in the catalogs later, while rows arrive
   if not plan.decoder then plan.format = nil end
@@ -53,7 +55,7 @@ local function send(execution, link, job)
   link:_check_idle()
   local ok, err = link.pg:send_params(job.sql, plan.encoder, job.values, job.n, plan.format)
   if not ok then link:_lost(err) end
-  link.pg:set_single_row_mode()
+  link.pg:set_chunked_rows(chunk or 1) -- whoever wants many may wait for them
   link:_flush()
   return link:_next_result()
 end
@@ -63,7 +65,11 @@ local function read_batch(link, decoder, res, status)
   local rows, n = {}, 0
   if not res then res, status = link:_next_result() end
   while true do
-    if status ~= "single_tuple" then
+    if status == "tuples_chunk" then
+      rows = res:rows(decoder, 1, res:ntuples())
+      res:clear()
+      return rows
+    elseif status ~= "single_tuple" then
       -- the end: a result without rows, or an error
       if n > 0 then return rows, res, status end
       execute.collect(link, nil, res, status):clear()
@@ -86,9 +92,9 @@ local function run(conn, job_of, settings, chunk)
     local job = job_of(link)
     link.statement = job
     local started = core.now()
-    local res, status = send(execution, link, job)
+    local res, status = send(execution, link, job, chunk)
     execution:log(job.sql, execution:_describe(job.values, job.n), core.now() - started)
-    if status ~= "single_tuple" then -- no rows, or an error
+    if not is_part[status] then -- no rows, or an error
       complete = execute.collect(link, nil, res, status)
       return nil
     end

@@ -31,7 +31,7 @@ function url.keywords(target, connect_args)
   for k, v in pairs(keywords) do
     local t = type(v)
     if t == "number" then
-      keywords[k] = ("%.0f"):format(v)
+      keywords[k] = (v % 1 == 0 and "%.0f" or "%.14g"):format(v)
     elseif t == "boolean" then
       keywords[k] = v and "1" or "0"
     elseif t ~= "string" then
