@@ -117,6 +117,7 @@ function Pipeline:_take(result)
     if step.done then step:done() end
   elseif status == "pipeline_sync" then
     result:clear()
+    if step ~= SYNC then self:_broken({ message = "the server left out an answer" }) end
     self:_advance()
   elseif status == "fatal_error" or status == "bad_response" then
     if is_fatal(result) then self.link.broken = true end
