@@ -243,12 +243,12 @@ describe("a conversation with some bytes changed", function()
   local statement = description .. row .. mock.row("some longer text") .. message("C", "SELECT 2\0") .. mock.ready
   local failed = mock.report("E", { "SERROR", "VERROR", "C22012", "Mdivision by zero" }) .. mock.ready
 
-  for _, case in ipairs{ { "greeting", mock.greeting() }, { "statement", statement }, { "failure", failed } } do
+  for _, case in ipairs{ { "greeting", mock.greeting }, { "statement", statement }, { "failure", failed } } do
     local name, part = case[1], case[2]
     it("ends well or in an error: its " .. name, function()
       local server = mock.start(function(peer)
         peer.startup()
-        peer.send(name == "greeting" and mutated(part) or mock.greeting())
+        peer.send(name == "greeting" and mutated(part) or mock.greeting)
         peer.skip_to "Q"
         peer.send(name ~= "greeting" and mutated(part) or statement)
         peer.skip_to "Q"
