@@ -220,6 +220,7 @@ describe("the collector", function()
       if i == 4 then kept[1] = conn:copy_out(numbers) end
       if i == 5 then kept[1] = core.copy_buffer(core.encoder{ { kind = "int4" } }, "binary") end
       if i == 6 then assert(conn._link.pg:send_query "SELECT pg_sleep(10)") end
+      assert.is_true(#kept <= 1)
       kept, conn = nil, nil -- luacheck: ignore 311
       collectgarbage()
       collectgarbage()

@@ -14,7 +14,8 @@ describe("an interpreter without memory", function()
   -- Calls fn() with the n-th request for memory refused, for every n from 1 up
   -- to the first that fn does not reach; `count` are refused in a row.
   local function at_every_request(count, step, fn)
-    local n, failures, reached = 0, 0, nil
+    local n, failures = 0, 0
+    local reached
     repeat
       n = n + step
       local ok, err = pcall(function()

@@ -108,21 +108,20 @@ end)
 describe("a process without descriptors", function()
   it("gets an error from connect, gives back all that it took, and goes on", function()
     local engine = pg.create_engine(db.url(), { pool_size = 100 })
-    local open, err = {}, nil
-    local used = 0
+    local open, used = {}, 0
     for _ in lfs.dir "/proc/self/fd" do used = used + 1 end
     local before = faults.limit(used + 6)
     local ok = pcall(function()
       for i = 1, 100 do open[i] = engine:connect() end
     end)
-    _, err = pg.try(engine.connect, engine)
-    local refused
-    _, refused = pg.try(open[1].cancel, open[1])
+    local _, err = pg.try(engine.connect, engine)
+    local asked, why = open[1]._link.pg:cancel()
     faults.limit(before)
     assert.is_false(ok)
     assert.equal("OperationalError", err.class)
     assert.truthy(err.message:find("Too many open files", 1, true), err.message)
-    assert.is_nil(refused)
+    assert.is_nil(asked)
+    assert.truthy(why.message:find("Too many open files", 1, true), why.message)
     assert.equal(#open, engine:pool_status().checked_out)
     for _, conn in ipairs(open) do
       assert.equal(1, select_1(conn))
@@ -156,7 +155,8 @@ describe("a program #programs", function()
   end)
 
   it("that has ended leaves nothing running on the server", function()
-    local left, deadline = nil, core.now() + 10
+    local left
+    local deadline = core.now() + 10
     repeat
       left = db.psql("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() "
         .. "AND query NOT LIKE 'SELECT pg_sleep%'", url)

@@ -28,7 +28,7 @@ end
 
 -- What a server that says these bytes to a query makes of it.
 local function answer(bytes)
-  local err
+  local _, err
   against(function(peer)
     peer.welcome()
     peer.skip_to "Q"

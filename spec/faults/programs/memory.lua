@@ -48,7 +48,8 @@ assert(converse())
 
 -- every request of the first sixty, and a sample of the others
 local function all()
-  local n, failures, reached = 0, 0, nil
+  local n, failures = 0, 0
+  local reached
   repeat
     n = n + (n < 60 and 1 or 11)
     faults.fail_c(n)
