@@ -54,7 +54,7 @@ local jobs = {
       if row.n == 200 then return end
     end
   end,
-  function(conn) conn._link.pg:cancel() end,
+  function(conn) cancel.request(conn._link) end,
   function(conn) conn:invalidate() end,
 }
 

@@ -32,9 +32,11 @@ end
 --- Asks the server to stop the running statement. Whoever runs it gets the
 -- server's answer: the error 57014, or the result if it was faster.
 -- @tparam Link link
--- @raise OperationalError if the request could not be delivered
+-- @raise OperationalError if the request could not be delivered, TimeoutError if
+--   not in time
 function cancel.request(link)
   local ok, err = cancel._ask(link)
+  if link.doubtful then errors.raise("TimeoutError", "the server did not answer the cancel request in time") end
   if not ok then errors.raise("OperationalError", "the statement could not be cancelled: %s", err.message) end
 end
 

@@ -429,7 +429,8 @@ end
 -- 57014 (query_canceled), or the result if that was faster. The request is a
 -- short conversation of its own, for which the process blocks, 5 seconds at most.
 -- @treturn boolean did a statement run?
--- @raise OperationalError if the request could not be delivered
+-- @raise OperationalError if the request could not be delivered, TimeoutError if
+--   not in time
 function Connection:cancel()
   self:_check_open()
   local link = self._link
