@@ -112,6 +112,8 @@ end
 -- Takes one result.
 function Pipeline:_take(result)
   local step, status = self.steps[self.first], result:status()
+  -- there was no memory to note it, after it had been sent
+  if not step then return self:_broken({ message = "not enough memory" }) end
   if status == "tuples_ok" or status == "command_ok" or status == "empty_query" then
     step.result = result
     if step.done then step:done() end
