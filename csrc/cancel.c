@@ -75,8 +75,8 @@ static void ask(void *arg) {
   request_release(r, 1);
 }
 
-/* [-0, +0, -] copies what came of it; 0: nothing in time */
-static int wait_for_answer(request *r, double seconds, request *out) {
+/* [-0, +0, -] copies what came of it */
+static void wait_for_answer(request *r, double seconds, request *out) {
   struct timespec until;
   int status = 0;
   if (!(seconds < 1e6)) seconds = 1e6;
@@ -94,7 +94,6 @@ static int wait_for_answer(request *r, double seconds, request *out) {
   out->ok = r->ok;
   memcpy(out->message, r->message, sizeof out->message);
   pthread_mutex_unlock(&r->lock);
-  return out->done;
 }
 
 /*

@@ -88,9 +88,11 @@ local QUIET = 0.25
 
 -- Has the server refused a row? It says so at once and then throws away what it
 -- gets, but libpq keeps that to itself until the COPY is ended. Only notices it
--- hands out: what arrives and is none is an error.
+-- hands out: what arrives and is none is an error. (Servers before 14 may report
+-- a changed setting as well.)
 local function is_refused(link)
   local pg = link.pg
+  if pg:server_version() < 140000 then return false end
   repeat
     pg:is_busy() -- libpq looks at what has come
     if link:_deliver_notices() then return false end
