@@ -136,7 +136,7 @@ static int conn_take_results(lua_State *L) {
         plain = lua_isnil(L, -1);
         lua_pop(L, 1);
       }
-      if (status == PGRES_PIPELINE_SYNC) {
+      if (status == PGRES_PIPELINE_SYNC && lua_isboolean(L, -1)) {
         PQclear(c->taken);
         c->taken = NULL;
         through = 1;

@@ -148,7 +148,7 @@ describe("a connection whose network has died", function()
     conn:exec_sql "SELECT 1"
     conn:execution_options{ timeout = 0.2 }
     proxy.stall()
-    local err
+    local _, err
     local took = seconds(function() _, err = pg.try(conn.exec_sql, conn, "SELECT 2") end)
     assert.equal("TimeoutError", err.class)
     assert.is_true(err.is_disconnect)
@@ -161,19 +161,19 @@ describe("a connection whose network has died", function()
   it("cannot hold up conn:cancel, which blocked for ever", function()
     cancel.PATIENCE = 0.3
     local conn = engine:connect()
-    local took, err
+    local took, _, err
     conn:on_notice(function()
       proxy.stall()
       took = seconds(function() _, err = pg.try(conn.cancel, conn) end)
       proxy.pass()
     end)
-    conn:exec_sql "DO $$ BEGIN RAISE NOTICE 'now'; PERFORM pg_sleep(0.1); END $$"
+    pcall(conn.exec_sql, conn, "DO $$ BEGIN RAISE NOTICE 'now'; PERFORM pg_sleep(0.1); END $$")
     assert.equal("TimeoutError", err.class)
-    assert.truthy(err.message:find("did not answer the cancel request in time", 1, true))
+    assert.equal("the server did not answer the cancel request in time", err.message)
     assert.is_true(took >= 0.3 and took < 5, took)
     -- the request may still arrive: nothing else may run on this connection
     _, err = pg.try(conn.exec_sql, conn, "SELECT 1")
-    assert.truthy(err.message:find("the connection to the server is lost", 1, true))
+    assert.equal("InterfaceError", err.class)
     conn:close()
     assert_recovers()
   end)
@@ -191,7 +191,7 @@ describe("a connection whose network has died", function()
   it("is given up while connecting, after connect_timeout", function()
     proxy.stall()
     local impatient = pg.create_engine(proxy.url .. "?connect_timeout=1")
-    local err
+    local _, err
     local took = seconds(function() _, err = pg.try(impatient.connect, impatient) end)
     assert.equal("TimeoutError", err.class)
     assert.is_true(took >= 1 and took < 5, took)
@@ -203,7 +203,7 @@ describe("a connection whose network has died", function()
 
   it("is not cancelled where the server cannot be reached any more", function()
     local conn = engine:connect()
-    local err
+    local _, err
     conn:on_notice(function()
       proxy.refuse()
       _, err = pg.try(conn.cancel, conn)

@@ -109,7 +109,9 @@ static int spare_c(lua_State *L) {
 }
 
 /* the bytes that malloc has handed out */
-static int used(lua_State *L) { return number(L, (double)mallinfo2().uordblks); }
+static int used(lua_State *L) {
+  return number(L, (double)mallinfo2().uordblks);
+}
 
 extern void *__libc_malloc(size_t n);
 extern void *__libc_calloc(size_t n, size_t size);

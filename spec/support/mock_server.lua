@@ -57,8 +57,8 @@ local parameters = {
   { "integer_datetimes", "on" },
 }
 
---- What a server says to whoever may come in.
-function mock.greeting()
+-- What a server says to whoever may come in.
+local function greeting()
   local parts = { message("R", int32(0)) }
   for _, parameter in ipairs(parameters) do
     parts[#parts + 1] = message("S", parameter[1] .. "\0" .. parameter[2] .. "\0")
@@ -67,6 +67,7 @@ function mock.greeting()
   parts[#parts + 1] = mock.ready
   return table.concat(parts)
 end
+mock.greeting = greeting()
 
 --- The description of text columns.
 function mock.description(...)
@@ -132,7 +133,7 @@ local function new_peer(client)
   end
   function peer.welcome()
     peer.startup()
-    peer.send(mock.greeting())
+    peer.send(mock.greeting)
   end
   return peer
 end

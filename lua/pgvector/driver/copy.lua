@@ -64,36 +64,42 @@ function copy.get_out(link, max, deadline)
   return table.concat(pieces), true
 end
 
--- Repeats a step that may answer "would block".
+-- Repeats a step that may answer "would block". Returns whether the server said
+-- something meanwhile.
 local function until_taken(link, step, deadline)
+  local heard = false
   while true do
-    local taken, err = step()
-    if taken then return end
+    local taken, err = step(link.pg)
+    if taken then return heard end
     if taken == nil then link:_lost(err) end
     local ready = link:_wait("rw", deadline)
     if ready ~= "w" then
+      heard = true
       local ok, consume_error = link.pg:consume_input()
       if not ok then link:_lost(consume_error) end
     end
   end
 end
 
+local function flush(pg) return pg:flush() end
+
 -- Seconds after which a message that has begun to arrive counts as complete.
 local QUIET = 0.25
 
 -- Has the server refused a row? It says so at once and then throws away what it
 -- gets, but libpq keeps that to itself until the COPY is ended. Only notices it
--- hands out: what arrives and is none is an error.
+-- hands out: what arrives and is none is an error. (Servers before 14 may report
+-- a changed setting as well.)
 local function is_refused(link)
   local pg = link.pg
-  if not core.poll(pg:socket(), "r", 0) then return false end
+  if pg:server_version() < 140000 then return false end
   repeat
-    local ok, err = pg:consume_input()
-    if not ok then link:_lost(err) end
     pg:is_busy() -- libpq looks at what has come
     if link:_deliver_notices() then return false end
-  until not link:_poll("r", core.now() + QUIET)
-  return true
+    if not link:_poll("r", core.now() + QUIET) then return true end
+    local ok, err = pg:consume_input()
+    if not ok then link:_lost(err) end
+  until false
 end
 
 --- Sends what is in the buffer and waits until the socket has taken it, so that
@@ -101,11 +107,13 @@ end
 -- @tparam Link link
 -- @param buffer core copy buffer; empty afterwards
 -- @tparam ?number deadline in seconds of core.now(); nil waits for ever
--- @raise the server's error, long before the last row
+-- @raise the server's error, as a rule long before the last row
 function copy.put(link, buffer, deadline)
-  until_taken(link, function() return link.pg:put_copy(buffer) end, deadline)
-  link:_flush(deadline)
-  if is_refused(link) then copy.finish_in(link, "a row was refused", deadline):clear() end
+  local heard = until_taken(link, function(pg) return pg:put_copy(buffer) end, deadline)
+  heard = until_taken(link, flush, deadline) or heard
+  if (heard or core.poll(link.pg:socket(), "r", 0)) and is_refused(link) then
+    copy.finish_in(link, "a row was refused", deadline):clear()
+  end
 end
 
 --- Ends the COPY.
@@ -116,7 +124,7 @@ end
 -- @treturn result the server's answer
 -- @raise the server's error
 function copy.finish_in(link, failure, deadline)
-  until_taken(link, function() return link.pg:put_copy_end(failure) end, deadline)
+  until_taken(link, function(pg) return pg:put_copy_end(failure) end, deadline)
   link.mode = false
   return execute.collect(link, deadline)
 end

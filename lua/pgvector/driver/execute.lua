@@ -51,7 +51,8 @@ function execute.collect(link, deadline, first, first_status)
       if failure then result:clear() else failure = result end
     elseif copying[status] then
       result:clear()
-      misuse = misuse or refuse_copy(link, status, deadline)
+      local refusal = refuse_copy(link, status, deadline) -- each must be ended
+      misuse = misuse or refusal
     else
       if last then last:clear() end
       last = result

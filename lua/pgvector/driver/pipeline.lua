@@ -114,7 +114,11 @@ end
 -- Sees to an answer that is more than a plain success.
 function Pipeline:_take(result, status)
   local step = self.steps[self.first]
-  if status == "tuples_ok" or status == "command_ok" or status == "empty_query" then
+  if not step or status == "pipeline_sync" then
+    result:clear()
+    -- there was no memory to note a command after it had been sent, or the server counts differently
+    self:_broken({ message = step == nil and "not enough memory" or "the server left out an answer" })
+  elseif status == "tuples_ok" or status == "command_ok" or status == "empty_query" then
     step.result = result
     step:done()
   elseif status == "fatal_error" or status == "bad_response" then
