@@ -298,10 +298,19 @@ describe("migrations", function()
       assert.truthy(err.message:find("the upgrade of revision 'ddd4' was interrupted after 3 operations", 1, true), err.message)
       project.write("ddd4", "ccc3", BUILD:format "")
       local told
-      migrator{ report = function(_, done) told = done end }:upgrade "head"
+      migrator{ report = function(step) told = step.done end }:upgrade "head"
       assert.equal(3, told)
       assert.equal("ddd4", versions())
       assert.is_false(exists "alembic_version_progress")
+    end)
+
+    it("leave a transaction around what follows when the migration catches an error in them", function()
+      project.write("ddd4", "ccc3", [[
+        pcall(op.autocommit, function() op.execute "SELECT 1/0" end)
+        op.add_column("t", pg.Column{ "a", pg.Integer })
+        error("broken on purpose")]])
+      raised(function() migrator():upgrade "head" end)
+      assert.equal("2", query "SELECT count(*) FROM pg_attribute WHERE attrelid = 't'::regclass AND attnum > 0")
     end)
 
     it("replace the invalid index that a failed build left", function()

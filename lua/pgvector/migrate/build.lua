@@ -31,20 +31,21 @@ SELECT phase, blocks_done, blocks_total, tuples_done, tuples_total
 FROM pg_catalog.pg_stat_progress_create_index WHERE pid = $1]]
 
 -- Calls run(), and shows meanwhile what the server tells over another
--- connection.
+-- connection. Nothing that goes wrong there may disturb the build.
 local function watched(conn, operation, show, run)
   local pid = conn.info.backend_pid
-  local watcher = conn.engine:connect()
+  local connected, watcher = pcall(conn.engine.connect, conn.engine)
+  if not connected then return run() end
   watcher:execution_options{ isolation_level = "AUTOCOMMIT" } -- a transaction would hold up the build
   local bar = show(operation.name)
-  local function tick()
+  local function look()
     local row = watcher:exec_sql(progress_query, { pid }):first()
     if not row then return end
     local by_tuples = row.blocks_total == 0
     bar.update(by_tuples and row.tuples_done or row.blocks_done,
       by_tuples and row.tuples_total or row.blocks_total, row.phase)
   end
-  local ok, err = pcall(conn._with_ticks, conn, 0.25, tick, run)
+  local ok, err = pcall(conn._with_ticks, conn, 0.25, function() pcall(look) end, run)
   bar.finish(ok)
   watcher:close()
   if not ok then error(err, 0) end

@@ -128,12 +128,7 @@ end
 
 --- Runs an operation.
 function Context:run(operation)
-  if operation:needs_autocommit() and not self.section then
-    if not self.dry_run then
-      errors.raise("InvalidRequestError", "op.%s{ concurrently = true } cannot run in a transaction: "
-        .. "call it in op.autocommit(function() … end)", operation.kind)
-    end
-  end
+  if operation:needs_autocommit() and not self.section then op.refuse_in_transaction(operation) end
   self.count = self.count + 1
   if self.count <= self.skip then
     -- limits that hold for what follows are not skipped
@@ -149,26 +144,23 @@ end
 --- Commits, runs `fn` without a transaction, and begins a new one.
 function Context:autocommit(fn)
   if self.section then errors.raise("InvalidRequestError", "op.autocommit in op.autocommit") end
-  if self.dry_run then
-    self.section = true
-    local ok, err = pcall(fn)
-    self.section = false
-    if not ok then error(err, 0) end
-    return
-  end
   if self.owned then
     errors.raise("InvalidRequestError", "op.autocommit must commit, but the transaction was begun by whoever called "
       .. "the migration: commit or roll it back before")
   end
-  if self.count > self.skip then note(self) end
-  self:_commit()
+  if not self.dry_run then
+    if self.count > self.skip then note(self) end
+    self:_commit()
+  end
   self.section = true
   local ok, err = pcall(fn)
   self.section = false
   for name in pairs(self.resets) do pcall(self.conn.exec_sql, self.conn, "RESET " .. name) end
   self.resets = {}
+  -- also after an error: a migration that goes on all the same does so in a transaction
+  local begun, reason = pcall(self._begin, self)
   if not ok then error(err, 0) end
-  self:_begin()
+  if not begun then error(reason, 0) end
 end
 
 --- The connection, for what no operation does.
@@ -190,15 +182,6 @@ function Context:context()
 end
 
 ---- migrations -------------------------------------------------------------------
-
-local function function_of(step)
-  local fn = step.node.script[step.direction]
-  if not fn then
-    errors.raise("InvalidRequestError", "%s: the file has no function '%s'", step.node.script.path or step.node.id,
-      step.direction)
-  end
-  return fn
-end
 
 -- What an error of the migration's own says besides: where it came from.
 local function located(err, step)
@@ -222,8 +205,11 @@ function Context:_run_step(step, pg)
   self.step, self.count = step, 0
   self.resuming = self.skip > 0
   self.noted = self.resuming -- is there a note to be forgotten at the end?
-  local fn = function_of(step)
-  self.settings.report(step, self.skip)
+  local fn = op.function_of(step)
+  self.settings.report{
+    revision = step.node.id, message = step.node.script.message or "", direction = step.direction,
+    from = step.from, to = step.to, done = self.skip,
+  }
   self:_begin()
   fn(op.new(self), pg)
   after_step(self, step)
