@@ -327,6 +327,14 @@ describe("migrations", function()
       assert.equal("t", query "SELECT indisvalid FROM pg_index WHERE indexrelid = 'uq_same'::regclass")
     end)
 
+    it("drop what an interrupted REINDEX left", function()
+      query "CREATE INDEX ix_ccnew ON t (id); UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'ix_ccnew'::regclass"
+      project.write("ddd4", "ccc3", 'op.autocommit(function() op.reindex("ix", { concurrently = true }) end)')
+      migrator():upgrade "head"
+      assert.is_false(exists "ix_ccnew")
+      assert.is_true(exists "ix")
+    end)
+
     it("can use an enum value that was added there, and nowhere else", function()
       query "CREATE TYPE mood AS ENUM ('sad'); ALTER TABLE t ADD COLUMN m mood"
       project.write("ddd4", "ccc3", [[
@@ -426,9 +434,9 @@ describe("migrations", function()
   it("killed at any statement go on with the next upgrade", function()
     project.write("aaa1", nil, 'op.create_table("t", { pg.Column{ "id", pg.Integer, index = true } })')
     project.write("ddd4", "aaa1", [[
+      op.autocommit(function() op.create_index("ix", "t", { "id" }, { concurrently = true }) end)
       op.add_column("t", pg.Column{ "a", pg.Integer })
       op.autocommit(function()
-        op.create_index("ix_a", "t", { "a" }, { concurrently = true })
         op.add_column("t", pg.Column{ "b", pg.Integer })
         op.drop_index("ix_t_id", { concurrently = true })
       end)

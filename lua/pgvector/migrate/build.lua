@@ -3,6 +3,7 @@
 -- @module pgvector.migrate.build
 
 local base = require "pgvector.migrate.operations.base"
+local identifiers = require "pgvector.util.identifiers"
 
 local build = {}
 
@@ -14,15 +15,17 @@ WHERE c.oid = pg_catalog.to_regclass($1)]]
 local creates = { create_index = true, create_hnsw_index = true, create_ivfflat_index = true }
 
 -- true, false for an invalid index, nil if there is none.
-local function validity(conn, operation)
-  return conn:exec_sql(state_query, { base.qualified_name(operation, operation.name) }):scalar()
-end
+local function validity(conn, qualified) return conn:exec_sql(state_query, { qualified }):scalar() end
+
+-- Under which names a failed build leaves an invalid index behind: a new one
+-- its own, the server's working copies of REINDEX.
+local leftovers = { create = { "" }, reindex = { "_ccnew", "_ccold" } }
 
 --- Has an interrupted run done this operation, without having come to note it?
 -- @tparam boolean resuming is it the first one after the interruption?
 function build.is_done(conn, operation, resuming)
   if not resuming then return false end
-  local valid = validity(conn, operation)
+  local valid = validity(conn, base.qualified_name(operation, operation.name))
   return creates[operation.kind] and valid == true or operation.kind == "drop_index" and valid == nil
 end
 
@@ -57,12 +60,13 @@ end
 -- @tparam ?function show `show(name)` gives `{ update(done, total, phase), finish(ok) }`
 -- @tparam function run `run(statements)`
 function build.run(conn, operation, show, run)
-  if creates[operation.kind] and validity(conn, operation) == false then
-    run{ "DROP INDEX CONCURRENTLY " .. base.qualified_name(operation, operation.name) }
+  local kind = creates[operation.kind] and "create" or operation.kind
+  for _, suffix in ipairs(leftovers[kind] or {}) do
+    local name = base.qualified_name(operation, identifiers.truncate(operation.name .. suffix))
+    if validity(conn, name) == false then run{ "DROP INDEX CONCURRENTLY " .. name } end
   end
   local function go() run(operation:statements()) end
-  local builds = creates[operation.kind] or operation.kind == "reindex"
-  if not (show and builds) then return go() end
+  if not (show and leftovers[kind]) then return go() end
   watched(conn, operation, show, go)
 end
 

@@ -28,6 +28,8 @@ function Context._new(conn, settings, versions, options)
     section = false,   -- in op.autocommit?
     step = nil,        -- the migration that runs
     count = 0, skip = 0, -- its operations so far; how many of them are committed already
+    resuming = false,  -- was it interrupted before?
+    noted = false,     -- is there a note of its progress, to be forgotten at its end?
     resets = {},       -- parameters that were set in an autocommit section
   }, Context)
 end
@@ -112,16 +114,10 @@ local function run_in_section(self, operation)
       run_statements(self, operation:statements())
       note(self)
     else
-      local tx = self.conn:begin()
-      local ok, err = pcall(function()
+      self.conn:begin(function()
         run_statements(self, operation:statements())
         note(self)
       end)
-      if not ok then
-        pcall(tx.rollback, tx)
-        error(err, 0)
-      end
-      tx:commit()
     end
   end)
 end
@@ -149,7 +145,7 @@ function Context:autocommit(fn)
       .. "the migration: commit or roll it back before")
   end
   if not self.dry_run then
-    if self.count > self.skip then note(self) end
+    if self.count >= self.skip then note(self) end
     self:_commit()
   end
   self.section = true
@@ -202,9 +198,7 @@ local function after_step(self, step)
 end
 
 function Context:_run_step(step, pg)
-  self.step, self.count = step, 0
-  self.resuming = self.skip > 0
-  self.noted = self.resuming -- is there a note to be forgotten at the end?
+  self.step, self.count, self.noted = step, 0, self.resuming
   local fn = op.function_of(step)
   self.settings.report{
     revision = step.node.id, message = step.node.script.message or "", direction = step.direction,
@@ -215,20 +209,20 @@ function Context:_run_step(step, pg)
   after_step(self, step)
   if self.noted then self.versions:forget_progress(self.conn) end
   if self.settings.transaction_per_migration and not self.dry_run then self:_commit() end
-  self.skip = 0
+  self.skip, self.resuming = 0, false
 end
 
--- How many operations of the first step an interrupted run committed.
-local function done_before(self, steps)
+-- Prepares for going on where an interrupted run of the first step ended.
+local function resume(self, steps)
   local interrupted = self.versions:interrupted(self.conn)
-  if not interrupted then return 0 end
+  if not interrupted then return end
   local step = steps[1]
   if not step or interrupted.revision ~= step.node.id or interrupted.direction ~= step.direction then
     errors.raise("InvalidRequestError", "the %s of revision '%s' was interrupted after %d operations: run it again to "
       .. "complete it, or do what is left by hand and stamp", interrupted.direction, interrupted.revision,
       interrupted.done)
   end
-  return interrupted.done
+  self.skip, self.resuming = interrupted.done, true
 end
 
 --- Runs the steps that `plan(ids)` makes of what the database has, under the lock.
@@ -240,7 +234,7 @@ function Context:migrate(plan, pg)
     if self.dry_run then self:_begin() end
     self.versions:ensure(self.conn)
     local steps = plan(self.versions:heads(self.conn))
-    self.skip = done_before(self, steps)
+    resume(self, steps)
     for _, step in ipairs(steps) do
       local ok, err = pcall(self._run_step, self, step, pg)
       if not ok then
