@@ -22,7 +22,10 @@ local function validity(conn, qualified) return conn:exec_sql(state_query, { qua
 local leftovers = { create = { "" }, reindex = { "_ccnew", "_ccold" } }
 
 --- Has an interrupted run done this operation, without having come to note it?
+-- @param conn
+-- @tparam Operation operation
 -- @tparam boolean resuming is it the first one after the interruption?
+-- @treturn boolean
 function build.is_done(conn, operation, resuming)
   if not resuming then return false end
   local valid = validity(conn, base.qualified_name(operation, operation.name))
