@@ -2488,7 +2488,7 @@ function migrate.register(kind, of) end
 ---@field lock_timeout? string|number
 ---@field lock_wait? number seconds to wait for another migrator, 60
 ---@field x? table
----@field report? fun(step: table, done: integer)
+---@field report? fun(step: table)
 ---@field build_progress? fun(name: string): table
 
 ---What is known of a revision.
