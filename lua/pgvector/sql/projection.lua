@@ -79,7 +79,7 @@ end
 
 -- `stem_n` with the first number from `last[stem] + 1` on that is not taken.
 local function numbered(stem_, taken, last)
-  local number, name = last[stem_] or 0, nil
+  local number, name = last[stem_] or 0
   repeat
     number = number + 1
     name = identifiers.truncate(stem_ .. "_" .. number)

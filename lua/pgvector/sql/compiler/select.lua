@@ -154,7 +154,8 @@ local function locking(c, lock)
 end
 
 -- `mode`: "top", "from" (a subquery in FROM, which sees no sibling), "lateral",
--- "cte", "nested" (a CTE of the select around it); nil for a subquery in an expression. `unique`: the columns are read by
+-- "cte", "nested" (a CTE of the select around it); nil for a subquery in an
+-- expression. `unique`: the columns are read by
 -- name from outside, so none may occur twice.
 function visit.select(c, statement, mode, unique)
   local frame, start, nested = c.frame, c.n, c.nested
