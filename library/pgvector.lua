@@ -1311,7 +1311,7 @@ function Query:lateral(name) end
 
 ---`WITH name AS (SELECT …)`.
 ---@param name? string
----@param options? { recursive?: boolean, materialized?: boolean }
+---@param options? { recursive?: boolean, materialized?: boolean, nesting?: boolean }
 ---@return pgvector.CTE
 function Query:cte(name, options) end
 
@@ -1592,7 +1592,7 @@ function Text:subquery(name) end
 
 ---`WITH name AS (…)`; tell its columns first.
 ---@param name? string
----@param options? { recursive?: boolean, materialized?: boolean }
+---@param options? { recursive?: boolean, materialized?: boolean, nesting?: boolean }
 ---@return pgvector.CTE
 function Text:cte(name, options) end
 

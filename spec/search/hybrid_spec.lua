@@ -210,7 +210,7 @@ describe("hybrid_search on a server", function()
     conn:exec_sql "SET LOCAL plan_cache_mode = force_generic_plan"
     conn:exec_sql("PREPARE hybrid AS " .. sql)
     local plan = table.concat(conn:exec_sql(
-      "EXPLAIN EXECUTE hybrid('[1,2,3]', 40, 'lamp', 40, 1, 60, 0, 1, 60, 0, 10)"):scalars():all(), "\n")
+      "EXPLAIN EXECUTE hybrid(1, 60, 0, 1, 60, 0, '[1,2,3]', 40, 'lamp', 40, 10)"):scalars():all(), "\n")
     conn:rollback()
     conn:exec_sql "DEALLOCATE hybrid"
     assert.truthy(plan:find("Index Scan using ix_notes_embedding", 1, true), plan)

@@ -130,6 +130,20 @@ describe("nearest", function()
       settings(pg.select(Many):nearest(Many.embedding, q, { via = "binary", limit = 50, probes = 2 })))
   end)
 
+  it("keeps its CTE to itself, so that two of them stand in one statement, and one in a LATERAL", function()
+    local function near(query) return pg.select(Item.id):nearest(Item.embedding, query, { within = 1, limit = 2 }) end
+    local one = "WITH nearest AS MATERIALIZED (SELECT items.id, items.embedding <-> %s AS distance FROM items "
+      .. "ORDER BY items.embedding <-> %s LIMIT %s) SELECT items.id, nearest.distance AS distance FROM items "
+      .. "JOIN nearest ON items.id = nearest.id WHERE nearest.distance <= %s ORDER BY nearest.distance + %s LIMIT %s"
+    assert.equal("(" .. one:format("$1", "$1", "$2", "$3", "$4", "$5") .. ") UNION ALL ("
+      .. one:format("$6", "$6", "$7", "$8", "$9", "$10") .. ")", (near(q):union_all(near{ 3, 2, 1 }):compile()))
+    -- a CTE of the whole statement could not see the other table, and selected from it once more
+    local each = near(Big.embedding):lateral "n"
+    assert.equal("SELECT bigs.id, n.id FROM bigs JOIN LATERAL ("
+      .. one:format("bigs.embedding", "bigs.embedding", "$1", "$2", "$3", "$4") .. ") AS n ON true",
+      (pg.select(Big.id, each.c.id):join_from(Big, each, pg.true_()):compile()))
+  end)
+
   it("keeps its search parameters where the statement becomes part of another", function()
     local function near(options) return pg.select(Item.id):nearest(Item.embedding, q, options) end
     local hits = near{ limit = 200 }
@@ -288,6 +302,20 @@ describe("nearest on a server", function()
       local stmt = pg.select(Item.id):nearest(Item.embedding, target, { ef_search = 200 })
       assert.equal(10, #conn:execute(stmt):all())
       assert.equal("40", conn:exec_sql("SHOW hnsw.ef_search"):scalar())
+    end)
+  end)
+
+  it("finds neighbours of each row of another table", function()
+    engine:connect(function(conn)
+      local each = pg.select(Item.id):nearest(Item.embedding, Big.embedding, { metric = "l2", within = 1, limit = 1 }):lateral "n"
+      local rows = conn:execute(pg.select(Big.id:label "b", each.c.id:label "i", each.c.distance)
+        :join_from(Big, each, pg.true_()):where(Big.id:le(5)):order_by(Big.id)):all()
+      assert.equal(5, #rows)
+      for i, row in ipairs(rows) do -- both tables hold the same vectors
+        assert.equal(i, row.b)
+        assert.equal(i, row.i)
+        assert.equal(0, row.distance)
+      end
     end)
   end)
 

@@ -88,6 +88,30 @@ describe("a named window", function()
   end)
 end)
 
+describe("a nesting CTE", function()
+  local owners = tables.owners
+  local c = pg.select(owners.c.id):cte("c", { nesting = true })
+  local with = "WITH c AS (SELECT owners.id FROM owners) "
+  it("is defined by the select that refers to it", function()
+    assert_sql(pg.select(c.c.id), with .. "SELECT c.id FROM c")
+    assert_sql(pg.select(t.id):where(t.owner_id:in_(pg.select(c.c.id))),
+      "SELECT items.id FROM items WHERE items.owner_id IN (" .. with .. "SELECT c.id FROM c)")
+    local s = pg.select(c.c.id):subquery "s"
+    assert_sql(pg.select(s.c.id), "SELECT s.id FROM (" .. with .. "SELECT c.id FROM c) AS s")
+  end)
+  it("stands in parentheses in a set operation, and in front of DML", function()
+    assert_sql(pg.select(t.id):union(pg.select(c.c.id)), "SELECT items.id FROM items UNION (" .. with .. "SELECT c.id FROM c)")
+    assert_sql(pg.delete(items):where(t.owner_id:eq(c.c.id)), with .. "DELETE FROM items USING c WHERE items.owner_id = c.id")
+  end)
+  it("follows those of the whole statement, whose names it must not have", function()
+    local all = pg.select(owners.c.email):cte "c"
+    refused("two different CTEs are named 'c'", function() return pg.select(c.c.id, all.c.email):compile() end)
+    local other = pg.select(owners.c.email):cte "o"
+    assert_sql(pg.select(c.c.id, other.c.email), "WITH o AS (SELECT owners.email FROM owners), c AS (SELECT owners.id FROM owners) "
+      .. "SELECT c.id, o.email FROM c, o")
+  end)
+end)
+
 describe("ordered_values", function()
   it("sets in the order that was told", function()
     assert_sql(pg.update(items):ordered_values({ "title", "x" }, { t.price, t.price + 1 }, { "id", 1 }):where(t.live),

@@ -174,10 +174,11 @@ return function(entity, options)
   local found = select_(compat.unpack(keys))
   if #where > 0 then found = found:where(compat.unpack(where)) end
   vector_options.limit = candidates
-  local near = found:nearest(column, vector, vector_options):cte("vector_hits", { materialized = true })
+  local as_cte = { materialized = true, nesting = true }
+  local near = found:nearest(column, vector, vector_options):cte("vector_hits", as_cte)
   local match, quality = text_match(document, words, text_options)
   local matching = found:where(match):add_columns(quality:label "quality"):order_by(quality:desc(), compat.unpack(keys))
-    :limit(candidates):cte("text_hits", { materialized = true })
+    :limit(candidates):cte("text_hits", as_cte)
 
   local by_vector = ranked(near, #keys, function(distance) return distance end, "by_vector")
   local by_text = ranked(matching, #keys, function(rank) return rank:desc() end, "by_text")

@@ -212,7 +212,8 @@ local function around_candidates(stmt, column, distance, refined, candidates, op
   end
   local inner = selects.select(compat.unpack(keys)):add_columns(distance:label("distance"))
   if stmt._where then inner = inner:where(compat.unpack(stmt._where)) end
-  local nearest = inner:order_by(distance):limit(candidates):cte("nearest", { materialized = true })
+  local nearest = inner:order_by(distance):limit(candidates):cte("nearest",
+    { materialized = true, nesting = true })
 
   local on = {}
   for i, key in ipairs(keys) do on[i] = key:eq(nearest.c[key.key]) end

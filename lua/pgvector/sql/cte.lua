@@ -13,19 +13,19 @@ local CTE = class("CTE", selectable.Alias)
 CTE.__visit_name = "cte"
 cte.CTE = CTE
 
-local known = { recursive = true, materialized = true }
+local known = { recursive = true, materialized = true, nesting = true }
 
 --- Makes a CTE.
 -- @tparam table statement a SELECT, a set operation, or DML with RETURNING
 -- @tparam ?string name
--- @tparam ?table options `recursive`, `materialized`
+-- @tparam ?table options `recursive`, `materialized`, `nesting`
 -- @tparam table columns sequence of `{ key=, name=, source= }`
 -- @treturn table CTE
 function cte.new(statement, name, options, columns)
   options = errors.check_options(options, known, "cte")
   local new = CTE:_new(statement, name, columns)
   new.recursive = options.recursive or nil
-  new.materialized = options.materialized
+  new.materialized, new.nesting = options.materialized, options.nesting or nil
   return new
 end
 
@@ -46,7 +46,7 @@ local function united(self, operator, arms, n)
     columns[i] = { key = column.key, name = column.name, source = column._source }
   end
   local new = CTE:_new(self.element:_united(operator, list), self.name, columns)
-  new.recursive, new.materialized = self.recursive, self.materialized
+  new.recursive, new.materialized, new.nesting = self.recursive, self.materialized, self.nesting
   new.restated = self
   return new
 end

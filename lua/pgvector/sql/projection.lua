@@ -77,10 +77,15 @@ local function stem(expr)
   return "anon"
 end
 
-local function numbered(stem_, taken)
-  local number = 1
-  while taken[identifiers.truncate(stem_ .. "_" .. number)] do number = number + 1 end
-  return identifiers.truncate(stem_ .. "_" .. number)
+-- `stem_n` with the first number from `last[stem] + 1` on that is not taken.
+local function numbered(stem_, taken, last)
+  local number, name = last[stem_] or 0
+  repeat
+    number = number + 1
+    name = identifiers.truncate(stem_ .. "_" .. number)
+  until not taken[name]
+  last[stem_], taken[name] = number, true
+  return name
 end
 
 --- The columns of entities, with names.
@@ -98,7 +103,7 @@ function projection.columns(entities, unique)
       if name then taken[name] = true end
     end
   end
-  local used = {}
+  local used, last = {}, {}
   for _, entity in ipairs(entities) do
     for _, source in ipairs(entity.columns) do
       local expr = base.typed_constant(source)
@@ -108,13 +113,11 @@ function projection.columns(entities, unique)
       if name == nil and bare then
         opaque = true
       elseif name == nil then
-        name = numbered(stem(expr), taken)
-        taken[name] = true
+        name = numbered(stem(expr), taken, last)
         alias, key = name, name
       else
         if unique and used[name] then
-          name = numbered(name, taken)
-          taken[name] = true
+          name = numbered(name, taken, last)
           key, bare = name, false
         end
         if not bare then alias = name end
@@ -129,12 +132,13 @@ end
 
 -- Two columns of different names may still have the same key.
 function projection.distinct_keys(columns)
-  local used = {}
+  local used, last = {}, {}
   for _, column in ipairs(columns) do
     local key = column.key
     if key and used[key] then
-      local number = 1
+      local number = last[key] or 1
       while used[key .. "_" .. number] do number = number + 1 end
+      last[key] = number
       key = key .. "_" .. number
       column.key = key
     end

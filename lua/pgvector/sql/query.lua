@@ -47,7 +47,9 @@ function Query:lateral(name) return selectable.Lateral:_new(self, name, self:_ex
 
 --- A common table expression, `WITH name AS (SELECT …)`.
 -- @tparam[opt] string name
--- @tparam[opt] table options `recursive = true`, `materialized = true | false`
+-- @tparam[opt] table options `recursive = true`; `materialized = true | false`;
+--   `nesting = true`: in the WITH clause of the select that refers to it, not of
+--   the whole statement
 -- @treturn table CTE with its columns in `c`
 function Query:cte(name, options) return cte.new(self, name, options, self:_exported()) end
 

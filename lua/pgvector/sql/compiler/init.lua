@@ -235,6 +235,7 @@ end
 local function compile_statement(c, statement)
   for _, cte in ipairs(statement._ctes or {}) do c:define_cte(cte) end
   local body, length = c:capture(c.visit, statement, "top")
+  if c.nested then visitors.nested_with(c, c.n, "top") end
   if c.cte_list then visitors.with_clause(c) end
   c:paste(body, length)
 end

@@ -154,11 +154,13 @@ local function locking(c, lock)
 end
 
 -- `mode`: "top", "from" (a subquery in FROM, which sees no sibling), "lateral",
--- "cte"; nil for a subquery in an expression. `unique`: the columns are read by
+-- "cte", "nested" (a CTE of the select around it); nil for a subquery in an
+-- expression. `unique`: the columns are read by
 -- name from outside, so none may occur twice.
 function visit.select(c, statement, mode, unique)
-  local frame = c.frame
-  if mode == "from" then
+  local frame, start, nested = c.frame, c.n, c.nested
+  c.nested = nil
+  if mode == "from" or mode == "nested" then
     c.frame = frame and frame.parent
   elseif mode == "cte" then
     c.frame = nil
@@ -205,7 +207,8 @@ function visit.select(c, statement, mode, unique)
   if order then c:paste(order, length) end
   limits(c, statement)
   if statement._for_update then locking(c, statement._for_update) end
-  c.frame = frame
+  if c.nested then visit.nested_with(c, start, mode) end
+  c.frame, c.nested = frame, nested
 end
 
 -- `WINDOW w AS (…)`: what the windows of the columns and of ORDER BY were named.
@@ -221,9 +224,19 @@ end
 
 -- Set operations -----------------------------------------------------------------
 
+-- Does a select write a WITH clause of its own?
+local function has_nested_with(statement)
+  for _, from in ipairs(statement:_from_list()) do
+    local found
+    from:_each_from(function(part) found = found or part.nesting end)
+    if found then return true end
+  end
+  return false
+end
+
 local function needs_parentheses(arm)
   return arm.__visit_name == "compound" or arm._order_by or arm._limit or arm._offset or arm._fetch
-    or arm._for_update
+    or arm._for_update or has_nested_with(arm)
 end
 
 function visit.compound(c, statement, mode, unique)
@@ -266,21 +279,25 @@ local function restates(cte, other)
   return false
 end
 
+local function two_of_one_name(name)
+  errors.raise("InvalidRequestError", "two different CTEs are named '%s'", name)
+end
+
 -- Writes a CTE's definition into the list for the WITH clause, after those it
--- refers to. A recursive CTE is built in two steps, of which the second
+-- refers to: that of the whole statement, or for a nesting one that of the
+-- select around it. A recursive CTE is built in two steps, of which the second
 -- restates the first under the same name.
 function visit.cte_definition(c, cte)
-  local list = c.cte_list or {}
-  c.cte_list = list
+  local field = cte.nesting and "nested" or "cte_list"
+  local list = c[field] or {}
+  c[field] = list
   local name = c:alias_name(cte)
   local known = list[name]
   if known then
     if rawequal(known.cte, cte) or restates(known.cte, cte) then return end
-    if not restates(cte, known.cte) then
-      errors.raise("InvalidRequestError", "two different CTEs are named '%s'", name)
-    end
+    if not restates(cte, known.cte) then two_of_one_name(name) end
   end
-  local entry = known or {}
+  local entry = known or { name = name }
   entry.cte, list[name] = cte, entry
   if cte.recursive then list.recursive = true end
   local in_window = c.in_window
@@ -298,20 +315,47 @@ function visit.cte_definition(c, cte)
     c:write(" AS ")
     if cte.materialized ~= nil then c:write(cte.materialized and "MATERIALIZED " or "NOT MATERIALIZED ") end
     c:write("(")
-    c:visit(cte.element, "cte", true)
+    c:visit(cte.element, cte.nesting and "nested" or "cte", true)
     c:write(")")
   end)
   c.in_window = in_window
   if not known then list[#list + 1] = entry end
 end
 
-function visit.with_clause(c)
-  c:write(c.cte_list.recursive and "WITH RECURSIVE " or "WITH ")
-  for i, entry in ipairs(c.cte_list) do
+-- Adds the definitions of one WITH clause to another.
+local function merge(list, more)
+  list.recursive = list.recursive or more.recursive
+  for _, entry in ipairs(more) do
+    local name = entry.name
+    if list[name] then two_of_one_name(name) end
+    list[name], list[#list + 1] = entry, entry
+  end
+  return list
+end
+
+local function write_with(c, list)
+  c:write(list.recursive and "WITH RECURSIVE " or "WITH ")
+  for i, entry in ipairs(list) do
     if i > 1 then c:write(", ") end
     c:paste(entry.buf, entry.n)
   end
   c:write(" ")
 end
+
+-- Puts the WITH clause of a select in front of what was written since `start`;
+-- of the whole statement there is only one.
+function visit.nested_with(c, start, mode)
+  if mode == "top" then
+    c.cte_list = merge(c.cte_list or {}, c.nested)
+    return
+  end
+  local body, n = {}, c.n - start
+  for i = 1, n do body[i] = c.buf[start + i] end
+  c.n = start
+  write_with(c, c.nested)
+  c:paste(body, n)
+end
+
+function visit.with_clause(c) write_with(c, c.cte_list) end
 
 return visit
