@@ -125,7 +125,7 @@ check: check-lua check-c check-shell rock
 # The library's files must parse on the oldest Lua.
 .PHONY: check-lua
 check-lua: setup
-	luacheck -q .
+	luacheck -q . bin/pgvector
 	find lua -name '*.lua' -exec luac5.1 -p {} +
 	$(BUSTED) spec/layers_spec.lua
 
@@ -218,11 +218,10 @@ install: build
 	  cp -R lua/. "$$luadir"; \
 	  install -m 755 "$(BUILD)/$$abi/pgvector/core.so" "$$libdir"; \
 	done
-	@if [ -f bin/pgvector ]; then \
-	  bindir="$(DESTDIR)$(or $(BINDIR),$(PREFIX)/bin)"; \
-	  mkdir -p "$$bindir"; \
-	  install -m 755 bin/pgvector "$$bindir"; \
-	fi
+	@bindir="$(DESTDIR)$(or $(BINDIR),$(PREFIX)/bin)"; mkdir -p "$$bindir"; \
+	  sed '1s|.*|#!/usr/bin/env $(call interpreter,$(FIRST))|' bin/pgvector \
+	    >"$$bindir/pgvector"; \
+	  chmod 755 "$$bindir/pgvector"
 
 ## clean: remove what was built
 .PHONY: clean

@@ -2372,6 +2372,411 @@ function orm.to_table(object, options) end
 ---@param key string
 function orm.flag_modified(object, key) end
 
+---`pg.migrate`: migrations.
+---@class pgvector.migrate
+local migrate = {}
+
+---Makes a project of migrations.
+---@param options pgvector.MigrateOptions
+---@return pgvector.Migrator
+function migrate.config(options) end
+
+---Reads a configuration file; `options` take precedence over it.
+---@param path string
+---@param options? pgvector.MigrateOptions
+---@return pgvector.Migrator
+function migrate.load(path, options) end
+
+---Adds an operation made of others, `op.<kind>`.
+---@param kind string
+---@param of { apply: fun(op: pgvector.Op, ...), reverse?: fun(op: pgvector.Op, ...) }
+function migrate.register(kind, of) end
+
+---@class pgvector.MigrateOptions
+---@field url? any where the database is, as for create_engine
+---@field engine? pgvector.Engine
+---@field connection? pgvector.Connection
+---@field script_location? string "migrations"
+---@field version_locations? string[] directories of revision files
+---@field template? string a file that revision files are made from
+---@field target_metadata? pgvector.MetaData|pgvector.MetaData[]
+---@field include_object? fun(object: any, name: string, kind: string, reflected: boolean, compare_to: any): boolean
+---@field include_name? fun(name: string, kind: string, parents: table): boolean
+---@field include_schemas? boolean|string[]|fun(name: string): boolean
+---@field compare_type? boolean|function
+---@field compare_server_default? boolean|function
+---@field process_revision_directives? fun(directives: table[])
+---@field on_version_apply? function|function[]
+---@field version_table? string "alembic_version"
+---@field version_table_schema? string
+---@field transaction_per_migration? boolean true
+---@field lock_timeout? string|number
+---@field lock_wait? number seconds to wait for another migrator, 60
+---@field x? table
+---@field report? fun(step: table, done: integer)
+---@field build_progress? fun(name: string): table
+
+---What is known of a revision.
+---@class pgvector.Revision
+---@field revision string
+---@field down_revision string[]
+---@field depends_on string[]
+---@field branch_labels string[]
+---@field next string[] the revisions that follow
+---@field message string
+---@field path string
+---@field is_head boolean
+---@field is_branch_point boolean
+---@field is_merge boolean
+
+---A project of migrations.
+---@class pgvector.Migrator
+local Migrator = {}
+
+---Makes the project's files; those that are there stay.
+---@param options? { directory?: string }
+---@return string[] paths
+function Migrator:init(options) end
+
+---Writes a new revision file.
+---@param options { message?: string, autogenerate?: boolean, head?: string, splice?: boolean, branch_label?: string|string[], depends_on?: string|string[], rev_id?: string, version_path?: string }
+---@return { revision: string, path: string, message: string, operations: table[], remarks: string[] }?
+function Migrator:revision(options) end
+
+---Writes a revision that joins several.
+---@param revisions string|string[]
+---@param options? { message?: string, branch_label?: string|string[], rev_id?: string, version_path?: string }
+---@return { revision: string, path: string, message: string }?
+function Migrator:merge(revisions, options) end
+
+---Applies revisions.
+---@param target string "head", "heads", an id, "+1", "label@head", …
+---@param options? { sql?: boolean, output?: fun(text: string), tag?: string, dry_run?: boolean }
+---@return string[]|string? ids of what ran, or the script
+function Migrator:upgrade(target, options) end
+
+---Takes revisions back.
+---@param target string "base", an id, "-1", …
+---@param options? { sql?: boolean, output?: fun(text: string), tag?: string, dry_run?: boolean }
+---@return string[]|string? ids of what ran, or the script
+function Migrator:downgrade(target, options) end
+
+---Writes down what the database has, and runs nothing.
+---@param targets string|string[]
+---@param options? { purge?: boolean, sql?: boolean, output?: fun(text: string), tag?: string }
+---@return string[]|string?
+function Migrator:stamp(targets, options) end
+
+---Creates the version table where it is missing.
+function Migrator:ensure_version() end
+
+---What the database has.
+---@return pgvector.Revision[]
+function Migrator:current() end
+
+---The revisions, newest first.
+---@param range? string "from:to"
+---@return pgvector.Revision[]
+function Migrator:history(range) end
+
+---The revisions that nothing follows.
+---@return pgvector.Revision[]
+function Migrator:heads() end
+
+---The revisions that several follow.
+---@return pgvector.Revision[]
+function Migrator:branches() end
+
+---What is known of revisions.
+---@param name string
+---@return pgvector.Revision[]
+function Migrator:show(name) end
+
+---Opens a revision file in an editor.
+---@param name string
+---@param options? { editor?: string }
+---@return string path
+function Migrator:edit(name, options) end
+
+---What would make the database what the models say.
+---@return table[] operations
+---@return string[] remarks
+function Migrator:check() end
+
+---What a migration's functions get as `op`; called with dots.
+---@class pgvector.Op
+local op = {}
+
+---Creates a table; the result can be given to bulk_insert.
+---@param name string
+---@param items table[]
+---@param options? table
+---@return pgvector.Table
+function op.create_table(name, items, options) end
+
+---Drops a table.
+---@param name string
+---@param options? { schema?: string, if_exists?: boolean, cascade?: boolean }
+function op.drop_table(name, options) end
+
+---Renames a table.
+---@param name string
+---@param new_name string
+---@param options? { schema?: string }
+function op.rename_table(name, new_name, options) end
+
+---Sets a table's comment.
+---@param name string
+---@param comment string
+---@param options? { existing_comment?: string, schema?: string }
+function op.create_table_comment(name, comment, options) end
+
+---Removes a table's comment.
+---@param name string
+---@param options? { existing_comment?: string, schema?: string }
+function op.drop_table_comment(name, options) end
+
+---Adds a column.
+---@param table_name string
+---@param column pgvector.Column
+---@param options? { schema?: string, if_not_exists?: boolean }
+function op.add_column(table_name, column, options) end
+
+---Drops a column.
+---@param table_name string
+---@param column_name string
+---@param options? { schema?: string, if_exists?: boolean, cascade?: boolean }
+function op.drop_column(table_name, column_name, options) end
+
+---Changes a column; what is not named stays.
+---@param table_name string
+---@param column_name string
+---@param changes table
+function op.alter_column(table_name, column_name, changes) end
+
+---Creates an index.
+---@param name string
+---@param table_name string
+---@param elements any[]
+---@param options? table
+function op.create_index(name, table_name, elements, options) end
+
+---Drops an index.
+---@param name string
+---@param table_name? string|table
+---@param options? { concurrently?: boolean, if_exists?: boolean, cascade?: boolean, schema?: string }
+function op.drop_index(name, table_name, options) end
+
+---Renames an index.
+---@param name string
+---@param new_name string
+---@param options? { schema?: string }
+function op.rename_index(name, new_name, options) end
+
+---Builds an index anew.
+---@param name string
+---@param options? { concurrently?: boolean, schema?: string, maintenance_work_mem?: string, parallel_workers?: integer }
+function op.reindex(name, options) end
+
+---Sets storage options of an index.
+---@param name string
+---@param with table
+---@param options? { existing?: table, schema?: string }
+function op.set_index_options(name, with, options) end
+
+---Creates an HNSW index.
+---@param name string
+---@param table_name string
+---@param element any
+---@param options table
+function op.create_hnsw_index(name, table_name, element, options) end
+
+---Creates an IVFFlat index.
+---@param name string
+---@param table_name string
+---@param element any
+---@param options table
+function op.create_ivfflat_index(name, table_name, element, options) end
+
+---Changes the type of a vector column, and its indexes with it.
+---@param table_name string
+---@param column_name string
+---@param type pgvector.Type
+---@param options? { existing_type?: pgvector.Type, strategy?: string, using?: string, indexes?: pgvector.Index[], schema?: string }
+function op.alter_vector(table_name, column_name, type, options) end
+
+---Adds UNIQUE.
+---@param name string
+---@param table_name string
+---@param columns string[]
+---@param options? table
+function op.create_unique_constraint(name, table_name, columns, options) end
+
+---Adds PRIMARY KEY.
+---@param name string
+---@param table_name string
+---@param columns string[]
+---@param options? table
+function op.create_primary_key(name, table_name, columns, options) end
+
+---Adds CHECK.
+---@param name string
+---@param table_name string
+---@param condition any
+---@param options? table
+function op.create_check_constraint(name, table_name, condition, options) end
+
+---Adds FOREIGN KEY.
+---@param name string
+---@param source string
+---@param referent string
+---@param columns string[]
+---@param referred_columns string[]
+---@param options? table
+function op.create_foreign_key(name, source, referent, columns, referred_columns, options) end
+
+---Adds EXCLUDE.
+---@param name string
+---@param table_name string
+---@param elements any[]
+---@param options? table
+function op.create_exclude_constraint(name, table_name, elements, options) end
+
+---Drops a constraint.
+---@param name string
+---@param table_name string
+---@param options? { schema?: string, if_exists?: boolean, cascade?: boolean, type?: string }
+function op.drop_constraint(name, table_name, options) end
+
+---Checks the rows that a NOT VALID constraint has not seen.
+---@param name string
+---@param table_name string
+---@param options? { schema?: string }
+function op.validate_constraint(name, table_name, options) end
+
+---Renames a constraint.
+---@param name string
+---@param new_name string
+---@param table_name string
+---@param options? { schema?: string }
+function op.rename_constraint(name, new_name, table_name, options) end
+
+---Creates an extension.
+---@param name string
+---@param options? { schema?: string, version?: string, if_not_exists?: boolean }
+function op.create_extension(name, options) end
+
+---Drops an extension, never with what depends on it.
+---@param name string
+---@param options? { if_exists?: boolean }
+function op.drop_extension(name, options) end
+
+---Updates or moves an extension.
+---@param name string
+---@param options { update?: boolean|string, schema?: string }
+function op.alter_extension(name, options) end
+
+---Stops where an extension is missing or too old.
+---@param name string
+---@param version? string
+function op.require_extension(name, version) end
+
+---Creates a schema.
+---@param name string
+---@param options? { if_not_exists?: boolean }
+function op.create_schema(name, options) end
+
+---Drops a schema.
+---@param name string
+---@param options? { if_exists?: boolean, cascade?: boolean }
+function op.drop_schema(name, options) end
+
+---Creates an enum type.
+---@param name string
+---@param labels string[]
+---@param options? { schema?: string }
+function op.create_enum(name, labels, options) end
+
+---Drops an enum type.
+---@param name string
+---@param options? { schema?: string, if_exists?: boolean, labels?: string[] }
+function op.drop_enum(name, options) end
+
+---Adds a label to an enum type.
+---@param name string
+---@param label string
+---@param options? { before?: string, after?: string, if_not_exists?: boolean, schema?: string }
+function op.add_enum_value(name, label, options) end
+
+---Creates a sequence.
+---@param name string
+---@param options? table
+function op.create_sequence(name, options) end
+
+---Drops a sequence.
+---@param name string
+---@param options? { if_exists?: boolean, cascade?: boolean, schema?: string }
+function op.drop_sequence(name, options) end
+
+---Creates a view.
+---@param name string
+---@param query any
+---@param options? { materialized?: boolean, replace?: boolean, existing?: any, schema?: string }
+function op.create_view(name, query, options) end
+
+---Drops a view.
+---@param name string
+---@param options? { materialized?: boolean, if_exists?: boolean, cascade?: boolean, query?: any, schema?: string }
+function op.drop_view(name, options) end
+
+---Creates a vectorizer of pgai.
+---@param options table
+function op.create_vectorizer(options) end
+
+---Drops a vectorizer of pgai.
+---@param options { name?: string, id?: integer, drop_all?: boolean }
+function op.drop_vectorizer(options) end
+
+---Runs SQL text or a statement.
+---@param statement any
+---@param options? { reverse?: any }
+function op.execute(statement, options) end
+
+---Inserts rows.
+---@param table any
+---@param rows table[]
+function op.bulk_insert(table, rows) end
+
+---Limits the waiting for locks, in this transaction.
+---@param time string|number|false
+function op.lock_timeout(time) end
+
+---Limits the time of a statement, in this transaction.
+---@param time string|number|false
+function op.statement_timeout(time) end
+
+---Commits, calls `fn` without a transaction, begins a new one.
+---@param fn fun()
+function op.autocommit(fn) end
+
+---The connection.
+---@return pgvector.Connection
+function op.get_bind() end
+
+---What runs: `{ offline, dry_run, revision, direction, x }`.
+---@return table
+function op.get_context() end
+
+---A name that is final.
+---@param name string
+---@return any
+function op.f(name) end
+
+---As pg.migrate.register.
+---@param kind string
+---@param of table
+function op.register(kind, of) end
+
 ---`pg.json`: how JSON columns are read and written.
 ---@class pgvector.json
 ---@field null table JSON's null as a whole document
@@ -2415,6 +2820,7 @@ function json.object(t) end
 ---@field null lightuserdata NULL
 ---@field orm pgvector.orm
 ---@field json pgvector.json
+---@field migrate pgvector.migrate
 ---@field func table<string, fun(...): pgvector.Function> any SQL function: `func.lower(x)`
 ---@field default pgvector.ColumnElement the word DEFAULT
 ---@field SmallInteger pgvector.Type SMALLINT

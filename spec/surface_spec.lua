@@ -99,9 +99,14 @@ local function code_surface(url, described)
     Index = pg.Index("i", t.c.a), ForeignKeyConstraint = pg.ForeignKeyConstraint({ "a" }, { "t.a" }),
     DeclarativeBase = base, AbstractModel = base:abstract{}, SessionMaker = sessions,
     Relationship = Parent.children, LoaderOption = pg.orm.joinedload(Parent.children),
-    SessionQuery = sessions():query(Parent), Inspector = pg.inspect(engine),
+    SessionQuery = sessions():query(Parent), Inspector = pg.inspect(engine), Migrator = pg.migrate.config{},
   }
+  local op = {}
+  for _, functions in ipairs{ require("pgvector.migrate.op").functions, require("pgvector.migrate.operations").kinds } do
+    for name in pairs(functions) do op[name] = true end
+  end
   local surface = {
+    Op = op, migrate = public_names(pg.migrate),
     Connection = public_names(require "pgvector.engine.connection", "function"),
     Transaction = public_names(transaction.Transaction, "function"),
     Savepoint = public_names(transaction.Savepoint, "function"),
@@ -228,7 +233,7 @@ describe("the public surface", function()
   end)
 
   it("has everything that is described of pg, pg.orm and pg.json", function()
-    for _, class in ipairs{ "pgvector", "orm", "json" } do
+    for _, class in ipairs{ "pgvector", "orm", "json", "migrate" } do
       assert.equal("", missing(classes[class].names, surface[class]))
     end
   end)
@@ -241,7 +246,8 @@ end)
 
 describe("the documentation", function()
   it("names nothing that pg and pg.orm do not have", function()
-    local known = { pg = facade_names(), orm = public_names(pg.orm), json = public_names(pg.json) }
+    local known = { pg = facade_names(), orm = public_names(pg.orm), json = public_names(pg.json),
+      migrate = public_names(pg.migrate) }
     local wrong = {}
     for _, path in ipairs(documents) do
       for line in io.lines(path) do

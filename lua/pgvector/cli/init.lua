@@ -5,6 +5,7 @@
 -- @module pgvector.cli
 
 local errors = require "pgvector.errors"
+local words = require "pgvector.cli.arguments"
 
 local cli = {}
 
@@ -36,19 +37,6 @@ function cli.parser()
   return parser
 end
 
--- `-1` is a revision here; argparse would take it for an option.
-local MARK = "\1"
-local function mark_numbers(arguments)
-  local marked = {}
-  for i, argument in ipairs(arguments) do
-    marked[i] = argument:find("^%-%d") and MARK .. argument or argument
-  end
-  return marked
-end
-
---- Takes the mark off again: a converter of arguments.
-function cli.plain(text) return (text:gsub(MARK, "")) end
-
 -- What a failure looks like to people: no traceback, the place in the error.
 local function report(err)
   local where = errors.is_error(err) and err.revision
@@ -63,9 +51,9 @@ end
 function cli.main(arguments)
   local ok, result = pcall(function()
     local parser = cli.parser()
-    local parsed, args = parser:pparse(mark_numbers(arguments))
+    local parsed, args = parser:pparse(words.mark(arguments))
     if not parsed then
-      io.stderr:write("pgvector: ", cli.plain(args), "\n", parser:get_usage(), "\n")
+      io.stderr:write("pgvector: ", words.plain(args), "\n", parser:get_usage(), "\n")
       return 2
     end
     for _, command in ipairs(commands) do

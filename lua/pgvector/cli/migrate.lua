@@ -5,14 +5,12 @@ local core = require "pgvector.core"
 local errors = require "pgvector.errors"
 local json = require "pgvector.types.json"
 local pg = require "pgvector"
+local plain = require("pgvector.cli.arguments").plain
 local progress = require "pgvector.cli.progress"
 
 local command = {}
 
 local CONFIG = "pgvector.config.lua"
-
--- argparse takes `-1` for an option; see pgvector.cli.
-local function plain(text) return (text:gsub("\1", "")) end
 
 ---- output -----------------------------------------------------------------------
 

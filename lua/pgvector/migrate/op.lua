@@ -10,55 +10,55 @@ local operations = require "pgvector.migrate.operations"
 
 local op = {}
 
+--- The functions that are no operations; they get the runner before their arguments.
+op.functions = {
+  autocommit = function(runner, fn)
+    if type(fn) ~= "function" then
+      errors.raise("ArgumentError", "op.autocommit: expected a function, got %s", type(fn))
+    end
+    return runner:autocommit(fn)
+  end,
+  get_bind = function(runner) return runner:bind() end,
+  get_context = function(runner) return runner:context() end,
+  f = function(_, name) return naming.final(name) end,
+  register = function(_, ...) return custom.register(...) end,
+}
+
+local function find(runner, name)
+  local fn, make = op.functions[name], operations.new[name]
+  if fn then return function(...) return fn(runner, ...) end end
+  if not make then return nil end
+  return function(...)
+    local operation = make(...)
+    runner:run(operation)
+    return operation.kind == "create_table" and operation.table or nil
+  end
+end
+
 -- Every function is called with a dot.
 local function guarded(self, name, fn)
-  return function(first, ...)
-    if rawequal(first, self) then
-      errors.raise("ArgumentError", "use '.' to call op.%s(…), not ':'", name)
-    end
-    return fn(first, ...)
+  return function(...)
+    if rawequal((...), self) then errors.raise("ArgumentError", "use '.' to call op.%s(…), not ':'", name) end
+    return fn(...)
   end
+end
+
+local function unknown(name)
+  local known = {}
+  for _, set in ipairs{ op.functions, operations.kinds } do
+    for each in pairs(set) do known[each] = true end
+  end
+  errors.raise("ArgumentError", "op has no function '%s'%s", tostring(name), errors.did_you_mean(name, known))
 end
 
 --- Makes the table.
 -- @param runner
 -- @treturn table
 function op.new(runner)
-  local self = {}
-  local own = {
-    autocommit = function(fn)
-      if type(fn) ~= "function" then
-        errors.raise("ArgumentError", "op.autocommit: expected a function, got %s", type(fn))
-      end
-      return runner:autocommit(fn)
-    end,
-    get_bind = function() return runner:bind() end,
-    get_context = function() return runner:context() end,
-    f = naming.final,
-    register = custom.register,
-  }
-  local function find(name)
-    local fn = own[name]
-    local make = not fn and operations.new[name]
-    if make then
-      fn = function(...)
-        local operation = make(...)
-        runner:run(operation)
-        return operation.kind == "create_table" and operation.table or nil
-      end
-    end
-    return fn and guarded(self, name, fn)
-  end
-  return setmetatable(self, {
-    __index = function(_, name)
-      local fn = find(name)
-      if not fn then
-        local known = {}
-        for _, set in ipairs{ own, operations.kinds } do
-          for each in pairs(set) do known[each] = true end
-        end
-        errors.raise("ArgumentError", "op has no function '%s'%s", tostring(name), errors.did_you_mean(name, known))
-      end
+  return setmetatable({}, {
+    __index = function(self, name)
+      local fn = find(runner, name) or unknown(name)
+      fn = guarded(self, name, fn)
       rawset(self, name, fn)
       return fn
     end,

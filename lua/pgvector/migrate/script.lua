@@ -207,8 +207,9 @@ function script.write_revision(directory, of, template)
   for _, remark in ipairs(of.remarks or {}) do
     for line in (remark .. "\n"):gmatch("([^\n]*)\n") do remarks[#remarks + 1] = "    -- " .. line .. "\n" end
   end
+  local title = of.message:gsub("%c", " "):gsub("%s+$", "")
   local values = {
-    message = source.string(of.message), title = (of.message:gsub("%c", " ")),
+    message = source.string(of.message), title = title:match("%S") and title or "revision " .. of.revision,
     revision = source.string(of.revision), down_revision = ids_source(of.down, true),
     branch_labels = ids_source(of.labels), depends_on = ids_source(of.depends),
     upgrades = table.concat(remarks) .. script.body(of.upgrades), downgrades = script.body(of.downgrades),

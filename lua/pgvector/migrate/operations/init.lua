@@ -10,6 +10,7 @@ require "pgvector.migrate.operations.constraints"
 require "pgvector.migrate.operations.indexes"
 require "pgvector.migrate.operations.objects"
 require "pgvector.migrate.operations.rows"
+require "pgvector.migrate.operations.vectorizer"
 
 local operations = {}
 
