@@ -40,7 +40,7 @@ local function schema_of(name, visible, qualified)
   return (qualified or not visible) and name or nil
 end
 
-local function build_column(fact, qualified)
+local function build_column(fact, qualified, is_key)
   local options = { fact.name, fact.type, nullable = fact.nullable, comment = fact.comment }
   if fact.identity then
     local identity = pick(fact.identity, sequence_options)
@@ -48,7 +48,7 @@ local function build_column(fact, qualified)
     options[3] = column.Identity._new(identity)
     return column.Column._new(options)
   end
-  options.identity = false -- or an integer key would get one
+  if is_key then options.identity = false end -- or an integer would get one
   if fact.computed then
     options[3] = column.Computed._new(fact.computed.sqltext, { stored = fact.computed.persisted })
   elseif fact.sequence then
@@ -141,8 +141,9 @@ end
 function build.items(fact, qualified, given)
   local items, columns = {}, {}
   local function add(item) items[#items + 1] = item end
+  local key = fact.primary_key and #fact.primary_key.column_names == 1 and fact.primary_key.column_names[1]
   for _, col in ipairs(fact.columns) do
-    columns[col.name] = given and given[col.name] or build_column(col, qualified)
+    columns[col.name] = given and given[col.name] or build_column(col, qualified, col.name == key)
     add(columns[col.name])
   end
   if fact.primary_key then add(with_columns(constraints.PrimaryKeyConstraint._new, fact.primary_key)) end

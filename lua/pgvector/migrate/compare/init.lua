@@ -91,7 +91,7 @@ local function cleaner(scope, replaced)
 end
 
 -- The tables that both sides have, and those of one side only, after the hooks.
-local function sort_out(scope, reflected)
+local function sort_out(scope, reflected, plan)
   local both, new_tables, gone, owned = {}, {}, {}, {}
   for _, fact in ipairs(scope.owned) do owned[fact.schema .. "." .. fact.name] = fact end
   local ours, models = {}, {}
@@ -101,6 +101,9 @@ local function sort_out(scope, reflected)
     ours[key] = true
     -- a table that is there, but belongs to somebody else, is left alone
     local is_free = not existing or owned[key]
+    if existing and not existing.kind:find("table$") then
+      plan:remark(("table %s: the database has a %s of that name"):format(tbl.key, existing.kind))
+    end
     if is_free and scope:includes(tbl, tbl.name, "table", false, existing and reflected[key]) then
       models[#models + 1] = tbl
       if existing then both[#both + 1] = { table = tbl, key = key } else new_tables[#new_tables + 1] = tbl end
@@ -155,7 +158,7 @@ end
 local function within(run, metadatas, settings)
   local scope, plan = Scope.read(run, metadatas, settings), Plan.new()
   local reflected = reflect(scope)
-  local both, new_tables, gone = sort_out(scope, reflected)
+  local both, new_tables, gone = sort_out(scope, reflected, plan)
   plan:add_all("schemas", needs.schemas(scope))
   local extensions = needs.extensions(scope, metadatas)
   plan:add_all("extensions", extensions)

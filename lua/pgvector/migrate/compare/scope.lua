@@ -149,7 +149,7 @@ local function read_models(self, metadatas)
         errors.raise("InvalidRequestError", "table '%s' is in two of the MetaData that are compared", tbl.key)
       end
       seen[of] = true
-      if not tbl.managed then
+      if not tbl.managed or tbl.info.pgai_managed then
         self.foreign[of] = true
       elseif not self.pgai or not self.pgai[of] then
         self.models[#self.models + 1] = tbl

@@ -34,9 +34,9 @@ end
 -- Stops the migration while a row has a value in `old` and none in `filled`.
 local function guard(tbl, old, filled)
   local name = identifiers.qualified(tbl.schema, tbl.name)
-  local message = ("fill column %s of table %s first: it takes the place of %s"):format(filled, tbl.name, old)
-  return ("DO $guard$ BEGIN\n  IF EXISTS (SELECT FROM %s WHERE %s IS NOT NULL AND %s IS NULL) THEN\n"
-    .. "    RAISE EXCEPTION USING MESSAGE = %s;\n  END IF;\nEND $guard$"):format(name, quote(old), quote(filled),
+  local message = ("fill %s.%s first, which replaces %s"):format(tbl.name, filled, old)
+  return ("DO $guard$ BEGIN IF EXISTS (SELECT FROM %s WHERE %s IS NOT NULL AND %s IS NULL) "
+    .. "THEN RAISE EXCEPTION USING MESSAGE = %s; END IF; END $guard$"):format(name, quote(old), quote(filled),
     literal.string(message))
 end
 
