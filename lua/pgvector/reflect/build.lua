@@ -154,7 +154,7 @@ function build.items(fact, qualified, given)
     add(constraints.CheckConstraint._new(check.sqltext, options_of(check)))
   end
   for _, exclude in ipairs(fact.exclude_constraints) do add(build_exclude(exclude, columns)) end
-  for _, key in ipairs(fact.foreign_keys) do add(build_foreign_key(key, qualified)) end
+  for _, foreign in ipairs(fact.foreign_keys) do add(build_foreign_key(foreign, qualified)) end
   for _, of_table in ipairs(fact.indexes) do
     if not of_table.backs then add(build_index(of_table, columns)) end
   end

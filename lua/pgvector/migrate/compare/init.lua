@@ -5,7 +5,6 @@
 -- @module pgvector.migrate.compare
 
 local build = require "pgvector.reflect.build"
-local column = require "pgvector.sql.column"
 local compare_table = require "pgvector.migrate.compare.table"
 local create = require "pgvector.sql.create"
 local identifiers = require "pgvector.util.identifiers"
@@ -14,18 +13,19 @@ local needs = require "pgvector.migrate.compare.types"
 local Plan = require "pgvector.migrate.compare.plan"
 local schema = require "pgvector.sql.schema"
 local Scope = require "pgvector.migrate.compare.scope"
-local types = require "pgvector.types"
+local new = require "pgvector.migrate.operations".new
+local stub = require "pgvector.migrate.operations.stub"
 
 local compare = {}
 
 ---- the database's side as tables -------------------------------------------------
 
 -- A table of which foreign keys know more than was read.
-local function stub(metadata, fact)
-  local columns = {}
-  for i, name in ipairs(fact.referred_columns) do columns[i] = column.Column._new(name, types.NULLTYPE) end
-  return metadata:_find(fact.referred_table, fact.referred_schema)
-    or schema.Table._new(fact.referred_table, metadata, columns, { schema = fact.referred_schema, managed = false })
+local function stand_in(metadata, fact)
+  local known = metadata:_find(fact.referred_table, fact.referred_schema)
+  if known then return known end
+  return schema.Table._new(fact.referred_table, metadata, stub.columns(fact.referred_columns),
+    { schema = fact.referred_schema, managed = false })
 end
 
 -- Tables made of the facts, by key. Their foreign keys point at each other
@@ -39,7 +39,7 @@ local function reflect(scope)
     local keys = {}
     for _, key in ipairs(by_key[fact.schema .. "." .. fact.name].foreign_keys) do keys[key.name] = key end
     for _, of in ipairs(fact.foreign_keys) do
-      local target = by_key[of.referred_schema .. "." .. of.referred_table] or stub(metadata, of)
+      local target = by_key[of.referred_schema .. "." .. of.referred_table] or stand_in(metadata, of)
       local key = keys[of.name]
       for i, name in ipairs(of.referred_columns) do
         key.targets[i] = target._by_name[name] or key.targets[i]
@@ -63,9 +63,9 @@ local function suggest_renames(created, dropped)
   for _, entry in ipairs(created) do
     for _, reflected in ipairs(dropped) do
       if outline(entry.table) == outline(reflected) then
-        entry.operation.note = ("looks like a rename of '%s'; this keeps the rows: op.rename_table(%q, %q%s)"):format(
-          reflected.name, reflected.name, entry.table.name,
-          entry.table.schema and (", { schema = %q }"):format(entry.table.schema) or "")
+        local instead = new.rename_table(reflected.name, entry.table.name, { schema = entry.table.schema })
+        entry.operation.note = ("looks like a rename of '%s'; this keeps the rows: %s"):format(reflected.name,
+          tostring(instead))
         break
       end
     end
@@ -80,8 +80,8 @@ local function cleaner(scope, replaced)
   local prefixes = {}
   for _, enum in ipairs(scope.enums) do
     if replaced[enum.name] then
-      local qualified = identifiers.qualified(enum.schema, enum.name)
-      prefixes[#prefixes + 1] = { (qualified:gsub("%W", "%%%0")), (identifiers.quote(enum.name):gsub("%%", "%%%%")) }
+      local pattern = identifiers.qualified(enum.schema, enum.name):gsub("%W", "%%%0")
+      prefixes[#prefixes + 1] = { pattern, (identifiers.quote(enum.name):gsub("%%", "%%%%")) }
     end
   end
   return function(text)
@@ -111,7 +111,9 @@ local function sort_out(scope, reflected, plan)
   end
   for _, fact in ipairs(scope.owned) do
     local key = fact.schema .. "." .. fact.name
-    if not ours[key] and scope:includes(reflected[key], fact.name, "table", true, nil) then gone[#gone + 1] = key end
+    if not ours[key] and scope:includes(reflected[key], fact.name, "table", true, nil) then
+      gone[#gone + 1] = key
+    end
   end
   scope.models = models
   return both, new_tables, gone
@@ -173,7 +175,7 @@ local function within(run, metadatas, settings)
   for i, context in ipairs(both) do existing[i] = context.table end
   local understood, clean = model.understand(run, existing, replaced), cleaner(scope, replaced)
   for _, fact in ipairs(scope.owned) do
-    for _, key in ipairs(reflected[fact.schema .. "." .. fact.name].foreign_keys) do plan:add_reference(key) end
+    plan:add_references(reflected[fact.schema .. "." .. fact.name].foreign_keys)
   end
   for _, context in ipairs(both) do
     context.scope, context.clean, context.understood = scope, clean, understood[context.table]

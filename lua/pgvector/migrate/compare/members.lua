@@ -40,9 +40,9 @@ local substance = {}
 
 function substance.index(fact, clean)
   return {
-    using = fact.using, unique = fact.unique, nulls_not_distinct = fact.nulls_not_distinct, include = fact.include,
-    with = fact.with or {}, where = fact.where and clean(fact.where), tablespace = fact.tablespace,
-    elements = element_facts(fact.elements, clean),
+    using = fact.using, unique = fact.unique, nulls_not_distinct = fact.nulls_not_distinct,
+    include = fact.include, with = fact.with or {}, where = fact.where and clean(fact.where),
+    tablespace = fact.tablespace, elements = element_facts(fact.elements, clean),
   }
 end
 
@@ -61,16 +61,17 @@ end
 
 function substance.exclude_constraint(fact, clean)
   return {
-    using = fact.index.using, where = fact.index.where and clean(fact.index.where), operators = fact.operators,
-    elements = element_facts(fact.index.elements, clean), deferrable = fact.deferrable, initially = fact.initially,
+    using = fact.index.using, where = fact.index.where and clean(fact.index.where),
+    operators = fact.operators, elements = element_facts(fact.index.elements, clean),
+    deferrable = fact.deferrable, initially = fact.initially,
   }
 end
 
 function substance.foreign_key_constraint(fact)
   return {
     columns = fact.column_names, referred = fact.referred_schema .. "." .. fact.referred_table,
-    referred_columns = fact.referred_columns, onupdate = fact.onupdate, ondelete = fact.ondelete, match = fact.match,
-    deferrable = fact.deferrable, initially = fact.initially,
+    referred_columns = fact.referred_columns, onupdate = fact.onupdate, ondelete = fact.ondelete,
+    match = fact.match, deferrable = fact.deferrable, initially = fact.initially,
   }
 end
 
@@ -146,7 +147,9 @@ end
 
 --- A foreign key of a table that is made anew, as a member.
 function members.late(key)
-  return { kind = key.__visit_name, object = key, name = key.name, fact = { column_names = names_of(key.columns) } }
+  return {
+    kind = key.__visit_name, object = key, name = key.name, fact = { column_names = names_of(key.columns) },
+  }
 end
 
 --- Does the member depend on a column? Of SQL text the column's name tells.

@@ -20,7 +20,8 @@ SELECT j ->> 'queue_schema' AS queue_schema, j ->> 'queue_table' AS queue_table,
 FROM (SELECT pg_catalog.to_jsonb(v) FROM ai.vectorizer AS v) AS x (j)]]
 
 local function read_pgai(run)
-  if not run("SELECT pg_catalog.to_regclass('ai.vectorizer') IS NOT NULL", { n = 0 })[1][1] then return nil end
+  local is_there = run("SELECT pg_catalog.to_regclass('ai.vectorizer') IS NOT NULL", { n = 0 })[1][1]
+  if not is_there then return nil end
   local tables = {}
   for _, row in ipairs(run(vectorizer_query, { n = 0 })) do
     if row.queue_table then tables[key(row.queue_schema, row.queue_table)] = true end
