@@ -92,6 +92,28 @@ describe("the comparison", function()
     end
   end)
 
+  it("keeps enums and sequences that a model names in text only", function()
+    within(function(conn)
+      conn:exec_sql [[CREATE TYPE mood AS ENUM ('ok'); CREATE SEQUENCE s;
+        CREATE TABLE t (m mood, n int DEFAULT nextval('s'))]]
+      assert.same({}, (found(conn, metadata_of(function(metadata)
+        pg.Table("t", metadata, {
+          pg.Column{ "m", pg.Type "mood" }, pg.Column{ "n", pg.Integer, server_default = pg.text "nextval('s')" },
+        })
+      end))))
+    end)
+  end)
+
+  it("understands models that name the default schema", function()
+    within(function(conn)
+      local schema = conn:exec_sql("SELECT current_schema"):scalar()
+      items(pg.Column{ "up", pg.Integer, pg.ForeignKey "items.id" }):create_all(conn)
+      local metadata = pg.MetaData{ naming_convention = "default", schema = schema }
+      pg.Table("items", metadata, { id(), pg.Column{ "up", pg.Integer, pg.ForeignKey "items.id" } })
+      assert.same({}, (found(conn, metadata)))
+    end)
+  end)
+
   describe("leaves alone", function()
     local others = {
       { "the version table", "CREATE TABLE alembic_version (version_num text)", { version_table = "alembic_version" } },

@@ -45,7 +45,9 @@ end
 local function differences(context, col, existing)
   local settings, clean, scope = context.scope.settings, context.clean, context.scope
   local theirs_fact = context.database_columns[col.name]
-  local ours = described(scope, context.understood.columns[col.name], col.sequence, clean)
+  local our_fact = context.understood.columns[col.name]
+  -- text may call nextval, too
+  local ours = described(scope, our_fact, col.sequence or our_fact.sequence, clean)
   local theirs = described(scope, theirs_fact, theirs_fact.sequence, clean)
   local changed = {}
   for _, aspect in ipairs{ "type", "nullable", "default", "identity", "computed" } do

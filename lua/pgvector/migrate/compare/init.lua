@@ -119,8 +119,21 @@ local function sort_out(scope, reflected, plan)
   return both, new_tables, gone
 end
 
-local function plan_new_tables(plan, new_tables)
-  local order, late = create.order(new_tables)
+-- The order in which tables are created, and the set of foreign keys that must
+-- wait: those of cycles, and those to tables that change, whose key may not be
+-- there yet.
+local function order_of(tables, changing)
+  local order, late = create.order(tables)
+  for _, tbl in ipairs(order) do
+    for _, key in ipairs(tbl.foreign_keys) do
+      if changing[key:referred_table()] then late[key] = true end
+    end
+  end
+  return order, late
+end
+
+local function plan_new_tables(plan, new_tables, changing)
+  local order, late = order_of(new_tables, changing)
   local created = {}
   for i, tbl in ipairs(order) do
     created[i] = { table = tbl, operation = compare_table.create(plan, tbl, late) }
@@ -128,21 +141,24 @@ local function plan_new_tables(plan, new_tables)
   return created
 end
 
-local function plan_gone_tables(plan, gone, reflected)
+local function plan_gone_tables(plan, gone, reflected, changing)
   local tables = {}
   for i, key in ipairs(gone) do tables[i] = reflected[key] end
-  local order, late = create.order(tables)
+  local order, late = order_of(tables, changing)
   for i = #order, 1, -1 do compare_table.drop(plan, order[i], late) end
   return tables
 end
 
 local function plan_unused(plan, scope, reflected, both, gone)
   local sides, touched = { before = {}, kept = {} }, {}
-  local function add(list, key, kept)
-    list[#list + 1] = { fact = scope.database[key], reflected = reflected[key], kept = kept }
+  local function add(list, key, context)
+    list[#list + 1] = {
+      fact = scope.database[key], reflected = reflected[key], kept = context and context.columns.kept,
+      understood = context and context.understood,
+    }
     touched[key] = true
   end
-  for _, context in ipairs(both) do add(sides.before, context.key, context.columns.kept) end
+  for _, context in ipairs(both) do add(sides.before, context.key, context) end
   for _, key in ipairs(gone) do add(sides.before, key) end
   for _, fact in ipairs(scope.facts) do
     local key = fact.schema .. "." .. fact.name
@@ -184,8 +200,13 @@ local function within(run, metadatas, settings)
     compare_table.look(plan, context)
   end
   for _, context in ipairs(both) do compare_table.plan(plan, context) end
-  local created = plan_new_tables(plan, new_tables)
-  suggest_renames(created, plan_gone_tables(plan, gone, reflected))
+  local changing = {}
+  for _, context in ipairs(both) do
+    local is_changing = compare_table.is_changing(context)
+    changing[context.table], changing[context.reflected] = is_changing, is_changing
+  end
+  local created = plan_new_tables(plan, new_tables, changing)
+  suggest_renames(created, plan_gone_tables(plan, gone, reflected, changing))
   plan_unused(plan, scope, reflected, both, gone)
   return plan:operations(), plan.remarks
 end

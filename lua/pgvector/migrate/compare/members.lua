@@ -69,7 +69,8 @@ end
 
 function substance.foreign_key_constraint(fact)
   return {
-    columns = fact.column_names, referred = fact.referred_schema .. "." .. fact.referred_table,
+    columns = fact.column_names,
+    referred = fact.referred or fact.referred_schema .. "." .. fact.referred_table,
     referred_columns = fact.referred_columns, onupdate = fact.onupdate, ondelete = fact.ondelete,
     match = fact.match, deferrable = fact.deferrable, initially = fact.initially,
   }
@@ -85,11 +86,10 @@ end
 
 -- A foreign key of a model, as the catalogs would tell it.
 local function foreign_key_fact(scope, key)
-  local schema, name = scope:key_of(key:referred_table()):match("^(.-)%.(.*)$")
   local deferred = key.initially == "DEFERRED"
   local function unless(default, value) return value ~= default and value or nil end
   return {
-    column_names = names_of(key.columns), referred_schema = schema, referred_table = name,
+    column_names = names_of(key.columns), referred = scope:key_of(key:referred_table()),
     referred_columns = names_of(key:referred_columns()), onupdate = unless("NO ACTION", key.onupdate),
     ondelete = unless("NO ACTION", key.ondelete), match = unless("SIMPLE", key.match),
     deferrable = (key.deferrable or deferred) and true or nil, initially = deferred and "DEFERRED" or nil,

@@ -140,6 +140,15 @@ function compare_table.look(plan, context)
   end
 end
 
+--- Do columns or keys of the table change, that foreign keys of other tables could refer to?
+function compare_table.is_changing(context)
+  local count, paired = 0, context.paired
+  for _, phase in ipairs{ "before", "add", "alter", "after", "drop" } do
+    count = count + #context.columns[phase]
+  end
+  return count + #paired.added + #paired.changed + #paired.removed > 0
+end
+
 --- Plans what `look` has found.
 function compare_table.plan(plan, context)
   local of_columns, paired, taken = context.columns, context.paired, context.taken

@@ -185,14 +185,18 @@ end
 --- Plans the end of enums and sequences that only columns used which go.
 -- @tparam Plan plan
 -- @tparam Scope scope
--- @tparam table sides `before`: sequence of `{ fact, reflected }` of what the models own or
---   drop; `kept`: the same of all other tables; `kept_columns`: set of columns by fact
+-- @tparam table sides `before`: sequence of `{ fact =, reflected =, kept = set of columns,
+--   understood = }` of the tables that are compared or dropped; `kept`: of all others
 function needs.drop_unused(plan, scope, sides)
   local before, after, order = {}, {}, {}
   for _, side in ipairs(sides.before) do
     for _, column in ipairs(side.fact.columns) do
       local kept = side.kept and side.kept[column.name]
       use(scope, kept and after or before, column, side.reflected._by_name[column.name])
+    end
+    -- a model may name an enum as pg.Type, and call nextval in text
+    for name, column in pairs(side.understood and side.understood.columns or {}) do
+      use(scope, after, column, side.understood.table._by_name[name])
     end
   end
   for _, side in ipairs(sides.kept) do
