@@ -464,6 +464,15 @@ describe("the comparison", function()
     end)
   end)
 
+  it("needs a schema to look into", function()
+    within(function(conn)
+      conn:exec_sql "SET LOCAL search_path = nowhere"
+      local ok, err = pcall(compare, conn, items())
+      assert.is_false(ok)
+      assert.equal("the search_path names no schema that exists", err.message)
+    end)
+  end)
+
   it("takes several MetaData, and no table twice", function()
     within(function(conn)
       local a, b = items(), metadata_of(function(metadata) pg.Table("others", metadata, { id() }) end)

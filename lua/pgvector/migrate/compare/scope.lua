@@ -6,6 +6,7 @@
 
 local catalog = require "pgvector.reflect.catalog"
 local errors = require "pgvector.errors"
+local needs = require "pgvector.migrate.compare.types"
 
 local Scope = {}
 Scope.__index = Scope
@@ -54,25 +55,29 @@ local function included_schemas(run, include)
   return names
 end
 
--- The schemas to look for tables in, and those for enums and sequences: what
--- the models name, too.
+-- What the models name besides the default schema: the schemas of tables (with
+-- those that are included anyway), of enums and of sequences; and whether they
+-- have enums and sequences at all.
 local function named_schemas(metadatas, included)
-  local of_tables, of_types = name_set(), name_set()
-  local function add(name)
-    of_tables.add(name)
-    of_types.add(name)
-  end
-  for _, name in ipairs(included.list) do add(name) end
+  local named = { tables = name_set(), enums = name_set(), sequences = name_set() }
+  for _, name in ipairs(included.list) do named.tables.add(name) end
   for _, metadata in ipairs(metadatas) do
     for _, tbl in ipairs(metadata:_tables()) do
-      add(tbl.schema)
+      named.tables.add(tbl.schema)
       for _, col in ipairs(tbl:_columns()) do
-        of_types.add(col.type.schema)
-        of_types.add(col.sequence and col.sequence.schema)
+        local type = needs.base_type(col.type)
+        if type.family == "enum" then
+          named.has_enums = true
+          named.enums.add(type.schema)
+        end
+        if col.sequence then
+          named.has_sequences = true
+          named.sequences.add(col.sequence.schema)
+        end
       end
     end
   end
-  return of_tables.list, of_types.list
+  return named
 end
 
 -- Reads the tables of the schemas: what the search_path shows without a schema
@@ -159,30 +164,8 @@ local function read_models(self, metadatas)
   end
 end
 
---- Reads what the database has, and which of it the models could own.
--- @tparam function run
--- @tparam table metadatas sequence of MetaData
--- @tparam table settings of the project
--- @treturn Scope `models` (sequence of tables), `facts` (sequence: all tables
---   read), `owned` (sequence of facts), `database` (facts by key), `default_schema`,
---   `enums` (sequence), `extensions`, `schemas`, `sequences` (by name or key)
-function Scope.read(run, metadatas, settings)
-  local self = setmetatable({
-    settings = settings, database = {}, visible = {}, models = {}, owned = {}, foreign = {},
-    default_schema = run("SELECT pg_catalog.current_schema()", { n = 0 })[1][1],
-    pgai = read_pgai(run), extensions = {}, schemas = {},
-  }, Scope)
-  if not self.default_schema then
-    errors.raise("InvalidRequestError", "the search_path names no schema that exists")
-  end
-  local included = included_schemas(run, settings.include_schemas)
-  local of_tables, of_types = named_schemas(metadatas, included)
-  self.facts = read_tables(self, run, of_tables)
-  for _, fact in ipairs(self.facts) do
-    if not fact.qualified then self.visible[fact.name] = fact end
-  end
-  read_models(self, metadatas)
-  included.add(self.default_schema)
+-- Sorts the tables of the database into those that are the models' affair.
+local function find_owned(self, included)
   local modelled = {}
   for _, tbl in ipairs(self.models) do modelled[self:key_of(tbl)] = true end
   for _, fact in ipairs(self.facts) do
@@ -190,18 +173,55 @@ function Scope.read(run, metadatas, settings)
     local candidate = modelled[of] or included.has[fact.schema] and not self.foreign[of]
     if candidate and is_ours(self, fact) then self.owned[#self.owned + 1] = fact end
   end
+end
+
+-- Calls fn for what `read` finds in the search_path and in each of the schemas.
+local function each_of(run, read, schemas, fn)
+  for _, object in ipairs(read(run)) do fn(object) end
+  for _, name in ipairs(schemas.list) do
+    for _, object in ipairs(read(run, name)) do fn(object) end
+  end
+end
+
+local function read_types(self, run, named)
   for _, extension in ipairs(catalog.extensions(run)) do self.extensions[extension.name] = extension end
   for _, name in ipairs(catalog.schemas(run)) do self.schemas[name] = true end
-  self.enums = catalog.enums(run)
-  self.sequences = {}
-  local function add_sequences(list)
-    for _, sequence in ipairs(list) do self.sequences[key(sequence.schema, sequence.name)] = sequence end
+  if named.has_enums then
+    each_of(run, catalog.enums, named.enums, function(enum) self.enums[#self.enums + 1] = enum end)
   end
-  add_sequences(catalog.sequences(run))
-  for _, name in ipairs(of_types) do
-    for _, enum in ipairs(catalog.enums(run, name)) do self.enums[#self.enums + 1] = enum end
-    add_sequences(catalog.sequences(run, name))
+  if named.has_sequences then
+    each_of(run, catalog.sequences, named.sequences, function(sequence)
+      self.sequences[key(sequence.schema, sequence.name)] = sequence
+    end)
   end
+end
+
+--- Reads what the database has, and which of it the models could own.
+-- @tparam function run
+-- @tparam table metadatas sequence of MetaData
+-- @tparam table settings of the project
+-- @treturn Scope `models` (sequence of tables), `facts` (sequence: all tables
+--   read), `owned` (sequence of facts), `database` (facts by key), `default_schema`,
+--   `enums` (sequence), `sequences` (by key), `extensions`, `schemas` (by name)
+function Scope.read(run, metadatas, settings)
+  local self = setmetatable({
+    settings = settings, database = {}, visible = {}, models = {}, owned = {}, foreign = {},
+    default_schema = run("SELECT pg_catalog.current_schema() AS name", { n = 0 })[1].name,
+    pgai = read_pgai(run), extensions = {}, schemas = {}, enums = {}, sequences = {},
+  }, Scope)
+  if not self.default_schema then
+    errors.raise("InvalidRequestError", "the search_path names no schema that exists")
+  end
+  local included = included_schemas(run, settings.include_schemas)
+  local named = named_schemas(metadatas, included)
+  self.facts = read_tables(self, run, named.tables.list)
+  for _, fact in ipairs(self.facts) do
+    if not fact.qualified then self.visible[fact.name] = fact end
+  end
+  read_models(self, metadatas)
+  included.add(self.default_schema)
+  find_owned(self, included)
+  read_types(self, run, named)
   return self
 end
 
