@@ -149,8 +149,7 @@ end
 -- the server would refuse that.
 local function mention(fact, names)
   for name in pairs(names) do
-    local plain = name:gsub("%W", "%%%0")
-    if fact.computed.sqltext:find("%f[%w_]" .. plain .. "%f[^%w_]") then return true end
+    if members.text_mentions(fact.computed.sqltext, name) then return true end
   end
   return false
 end

@@ -152,6 +152,12 @@ function members.late(key)
   }
 end
 
+--- Does SQL text mention a name?
+function members.text_mentions(text, name)
+  local plain = name:gsub("%W", "%%%0")
+  return text:find("%f[%w_]" .. plain .. "%f[^%w_]") ~= nil
+end
+
 --- Does the member depend on a column? Of SQL text the column's name tells.
 function members.mentions(of, column_name)
   local fact = of.fact
@@ -162,9 +168,7 @@ function members.mentions(of, column_name)
     return false
   end
   local function within(text)
-    if not text then return false end
-    local plain = column_name:gsub("%W", "%%%0")
-    return text:find("%f[%w_]" .. plain .. "%f[^%w_]") ~= nil
+    return text ~= nil and members.text_mentions(text, column_name)
   end
   local index = of.kind == "index" and fact or fact.index
   if among(fact.column_names) or index and (among(index.include) or within(index.where)) then return true end

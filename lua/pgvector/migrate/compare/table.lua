@@ -35,11 +35,12 @@ local function create_member(plan, of, taken)
     from.create_constraint(constraint))
 end
 
--- A comment of an index or a constraint, and back.
+-- A comment of an index or a constraint, and back. It has its new name by then.
 local function comment(plan, of, existing)
   local object, known = of.object, existing.object
   if (object.comment or false) == (known.comment or false) then return end
-  local function sql(text) return (ddl.comment_on(known, { text = text or false }):compile()) end
+  local target = object.name and object or known
+  local function sql(text) return (ddl.comment_on(target, { text = text or false }):compile()) end
   plan:add("comments", new.execute(sql(object.comment), { reverse = sql(known.comment) }))
 end
 
