@@ -2490,7 +2490,7 @@ function migrate.register(kind, of) end
 ---@field lock_timeout? string|number
 ---@field lock_wait? number seconds to wait for another migrator, 60
 ---@field x? table
----@field report? fun(step: table, done: integer)
+---@field report? fun(step: table)
 ---@field build_progress? fun(name: string): table
 
 ---What is known of a revision.
@@ -2506,6 +2506,16 @@ function migrate.register(kind, of) end
 ---@field is_branch_point boolean
 ---@field is_merge boolean
 
+---@class pgvector.RevisionOptions
+---@field message? string
+---@field autogenerate? boolean
+---@field head? string the revision that it follows
+---@field splice? boolean that one may have followers already
+---@field branch_label? string|string[]
+---@field depends_on? string|string[]
+---@field rev_id? string
+---@field version_path? string
+
 ---A project of migrations.
 ---@class pgvector.Migrator
 local Migrator = {}
@@ -2516,7 +2526,7 @@ local Migrator = {}
 function Migrator:init(options) end
 
 ---Writes a new revision file.
----@param options { message?: string, autogenerate?: boolean, head?: string, splice?: boolean, branch_label?: string|string[], depends_on?: string|string[], rev_id?: string, version_path?: string }
+---@param options pgvector.RevisionOptions
 ---@return { revision: string, path: string, message: string, operations: table[], remarks: string[] }?
 function Migrator:revision(options) end
 
@@ -2652,7 +2662,7 @@ function op.rename_index(name, new_name, options) end
 
 ---Builds an index anew.
 ---@param name string
----@param options? { concurrently?: boolean, schema?: string, maintenance_work_mem?: string, parallel_workers?: integer }
+---@param options? table concurrently, maintenance_work_mem, parallel_workers, schema
 function op.reindex(name, options) end
 
 ---Sets storage options of an index.
@@ -2679,7 +2689,7 @@ function op.create_ivfflat_index(name, table_name, element, options) end
 ---@param table_name string
 ---@param column_name string
 ---@param type pgvector.Type
----@param options? { existing_type?: pgvector.Type, strategy?: string, using?: string, indexes?: pgvector.Index[], schema?: string }
+---@param options? table existing_type, strategy, using, indexes, schema
 function op.alter_vector(table_name, column_name, type, options) end
 
 ---Adds UNIQUE.

@@ -65,7 +65,9 @@ describe("pgvector migrate #programs", function()
     assert.equal("aaaa -> bbbb (head)  a column\n<base> -> aaaa  a table\n", (migrate "history"))
     assert.equal("<base> -> aaaa  a table\n", (migrate("history", "-r", ":aaaa")))
     assert.equal("aaaa -> bbbb (head)  a column\n", (migrate("history", "-r", "current:")))
-    assert.equal("bbbb (head)  a column\n", (migrate "heads"))
+    assert.equal("aaaa -> bbbb (current, head)  a column\n<base> -> aaaa  a table\n", (migrate("history", "-i")))
+    -- options may stand before the command, too
+    assert.equal("bbbb (head)  a column\n", (pgvector("migrate", "--config", config, "heads")))
     assert.equal("", (migrate "branches"))
     local shown = migrate("show", "aaaa")
     for _, part in ipairs{ "aaaa  a table", "follows:    <base>", "followed by: bbbb", "aaaa.lua" } do

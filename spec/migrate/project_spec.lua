@@ -138,6 +138,33 @@ return {
     assert.is_function(script.load(path).upgrade)
   end)
 
+  it("leaves the transaction for what must, neighbours together", function()
+    assert.equal([[
+    op.autocommit(function()
+      op.create_index("a", "t", { "x" }, { concurrently = true })
+      op.drop_index("b", { concurrently = true })
+    end)
+    op.drop_table("u")
+]], script.body{
+      new.create_index("a", "t", { "x" }, { concurrently = true }), new.drop_index("b", { concurrently = true }),
+      new.drop_table "u",
+    })
+  end)
+
+  it("commits the label of an enum before it is used, and only then", function()
+    local add = new.add_enum_value("state", "late")
+    assert.equal([[
+    op.autocommit(function()
+      op.add_enum_value("state", "late")
+    end)
+    op.alter_column("t", "s", { server_default = "late" })
+]], script.body{ add, new.alter_column("t", "s", { server_default = "late" }) })
+    assert.equal([[
+    op.add_enum_value("state", "late")
+    op.drop_table("late_ones")
+]], script.body{ add, new.drop_table "late_ones" })
+  end)
+
   it("is made from the project's own template", function()
     local m = project.migrator{ template = project.directory .. "/own" }
     script.write(project.directory .. "/own", "-- mine: ${title}\nreturn { revision = ${revision}, "

@@ -298,10 +298,19 @@ describe("migrations", function()
       assert.truthy(err.message:find("the upgrade of revision 'ddd4' was interrupted after 3 operations", 1, true), err.message)
       project.write("ddd4", "ccc3", BUILD:format "")
       local told
-      migrator{ report = function(_, done) told = done end }:upgrade "head"
+      migrator{ report = function(step) told = step.done end }:upgrade "head"
       assert.equal(3, told)
       assert.equal("ddd4", versions())
       assert.is_false(exists "alembic_version_progress")
+    end)
+
+    it("leave a transaction around what follows when the migration catches an error in them", function()
+      project.write("ddd4", "ccc3", [[
+        pcall(op.autocommit, function() op.execute "SELECT 1/0" end)
+        op.add_column("t", pg.Column{ "a", pg.Integer })
+        error("broken on purpose")]])
+      raised(function() migrator():upgrade "head" end)
+      assert.equal("2", query "SELECT count(*) FROM pg_attribute WHERE attrelid = 't'::regclass AND attnum > 0")
     end)
 
     it("replace the invalid index that a failed build left", function()
@@ -316,6 +325,14 @@ describe("migrations", function()
       query "UPDATE t SET same = id"
       migrator():upgrade "head"
       assert.equal("t", query "SELECT indisvalid FROM pg_index WHERE indexrelid = 'uq_same'::regclass")
+    end)
+
+    it("drop what an interrupted REINDEX left", function()
+      query "CREATE INDEX ix_ccnew ON t (id); UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'ix_ccnew'::regclass"
+      project.write("ddd4", "ccc3", 'op.autocommit(function() op.reindex("ix", { concurrently = true }) end)')
+      migrator():upgrade "head"
+      assert.is_false(exists "ix_ccnew")
+      assert.is_true(exists "ix")
     end)
 
     it("can use an enum value that was added there, and nowhere else", function()
@@ -417,9 +434,9 @@ describe("migrations", function()
   it("killed at any statement go on with the next upgrade", function()
     project.write("aaa1", nil, 'op.create_table("t", { pg.Column{ "id", pg.Integer, index = true } })')
     project.write("ddd4", "aaa1", [[
+      op.autocommit(function() op.create_index("ix", "t", { "id" }, { concurrently = true }) end)
       op.add_column("t", pg.Column{ "a", pg.Integer })
       op.autocommit(function()
-        op.create_index("ix_a", "t", { "a" }, { concurrently = true })
         op.add_column("t", pg.Column{ "b", pg.Integer })
         op.drop_index("ix_t_id", { concurrently = true })
       end)

@@ -5,8 +5,8 @@
 --     project.migrator():upgrade "head"
 --     project.remove()
 
+local dir = require "pl.dir"
 local pg = require "pgvector"
-local shell = require "spec.support.shell"
 
 local migrations = {}
 
@@ -22,8 +22,9 @@ end
 -- @treturn table `directory`; `write(id, down, up, down_source, more)` writes a revision;
 --   `migrator(options)`; `remove()`
 function migrations.project(url)
-  local directory = shell.run "mktemp -d /tmp/lua-pgvector-migrations.XXXXXX"
-  shell.run("mkdir -p " .. directory .. "/migrations/versions")
+  local directory = os.tmpname()
+  os.remove(directory)
+  dir.makepath(directory .. "/migrations/versions")
   local self = { directory = directory, versions = directory .. "/migrations/versions" }
 
   function self.write(id, down, up, back, more)
@@ -50,7 +51,7 @@ return {
     return pg.migrate.config(settings)
   end
 
-  function self.remove() shell.run("rm -rf " .. directory) end
+  function self.remove() dir.rmtree(directory) end
 
   return self
 end

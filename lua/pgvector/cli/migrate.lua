@@ -25,6 +25,7 @@ local function ids(list) return #list > 0 and table.concat(list, ", ") or "<base
 
 local function line_of(revision)
   local marks = {}
+  if revision.is_current then marks[1] = "current" end
   if revision.is_head then marks[#marks + 1] = "head" end
   if revision.is_branch_point then marks[#marks + 1] = "branch point" end
   if revision.is_merge then marks[#marks + 1] = "merge" end
@@ -57,9 +58,9 @@ local function details(revision)
   return table.concat(lines, "\n")
 end
 
-local function report_step(step, done)
-  print(("%s %s -> %s  %s%s"):format(step.direction, ids(step.from), paint("id", ids(step.to)),
-    step.node.script.message or "", done > 0 and (" (going on after %d operations)"):format(done) or ""))
+local function report_step(step)
+  print(("%s %s -> %s  %s%s"):format(step.direction, ids(step.from), paint("id", ids(step.to)), step.message,
+    step.done > 0 and (" (going on after %d operations)"):format(step.done) or ""))
   io.stdout:flush()
 end
 
@@ -151,7 +152,14 @@ run.upgrade, run.downgrade = migrate "upgrade", migrate "downgrade"
 function run.current(args) print_revisions(project(args):current(), args, args.verbose and details or line_of) end
 
 function run.history(args)
-  print_revisions(project(args):history(args.range), args, args.verbose and details or function(revision)
+  local migrator = project(args)
+  local revisions = migrator:history(args.range)
+  if args.indicate_current then
+    local current = {}
+    for _, revision in ipairs(migrator:current()) do current[revision.revision] = true end
+    for _, revision in ipairs(revisions) do revision.is_current = current[revision.revision] or false end
+  end
+  print_revisions(revisions, args, args.verbose and details or function(revision)
     return ids(revision.down_revision) .. " -> " .. line_of(revision)
   end)
 end
@@ -205,7 +213,6 @@ local function common(parser)
   parser:option("--url", "The database, instead of the configuration's."):argname("URL")
   parser:option("-x", "Something for migrations and the configuration: op.get_context().x."):argname("KEY=VALUE")
     :count("*")
-  return parser
 end
 
 local function with_json(parser)
@@ -232,10 +239,10 @@ function command.define(parser)
   parser:summary("Change the schema of a database, step by step.")
     :description("Change the schema of a database, step by step: revision files in Lua, run in their order.")
     :command_target("subcommand"):require_command(true)
-  local function sub(name, text) return common(parser:command(name, text):summary(text)) end
+  common(parser) -- for all subcommands, before their names and behind
+  local function sub(name, text) return parser:command(name, text):summary(text) end
 
-  parser:command("init", "Make a project."):argument("directory", "Where revisions are kept."):default("migrations")
-    :args("?")
+  sub("init", "Make a project."):argument("directory", "Where revisions are kept."):default("migrations"):args("?")
 
   local revision = new_file(sub("revision", "Write a new revision file."))
   revision:flag("--autogenerate", "Fill it with what tells the models from the database.")
@@ -256,6 +263,7 @@ function command.define(parser)
   with_json(sub("branches", "Print the revisions that several follow."))
   local history = with_json(sub("history", "Print the revisions, newest first."))
   history:option("-r --range", "From a revision to another: from:to."):argname("RANGE"):convert(plain)
+  history:flag("-i --indicate-current", "Mark what the database has.")
   local show = with_json(sub("show", "Print what is known of a revision."))
   show:argument("revision", "A revision."):convert(plain)
 

@@ -28,6 +28,8 @@ function Context._new(conn, settings, versions, options)
     section = false,   -- in op.autocommit?
     step = nil,        -- the migration that runs
     count = 0, skip = 0, -- its operations so far; how many of them are committed already
+    resuming = false,  -- was it interrupted before?
+    noted = false,     -- is there a note of its progress, to be forgotten at its end?
     resets = {},       -- parameters that were set in an autocommit section
   }, Context)
 end
@@ -112,28 +114,17 @@ local function run_in_section(self, operation)
       run_statements(self, operation:statements())
       note(self)
     else
-      local tx = self.conn:begin()
-      local ok, err = pcall(function()
+      self.conn:begin(function()
         run_statements(self, operation:statements())
         note(self)
       end)
-      if not ok then
-        pcall(tx.rollback, tx)
-        error(err, 0)
-      end
-      tx:commit()
     end
   end)
 end
 
 --- Runs an operation.
 function Context:run(operation)
-  if operation:needs_autocommit() and not self.section then
-    if not self.dry_run then
-      errors.raise("InvalidRequestError", "op.%s{ concurrently = true } cannot run in a transaction: "
-        .. "call it in op.autocommit(function() … end)", operation.kind)
-    end
-  end
+  if operation:needs_autocommit() and not self.section then op.refuse_in_transaction(operation) end
   self.count = self.count + 1
   if self.count <= self.skip then
     -- limits that hold for what follows are not skipped
@@ -149,26 +140,23 @@ end
 --- Commits, runs `fn` without a transaction, and begins a new one.
 function Context:autocommit(fn)
   if self.section then errors.raise("InvalidRequestError", "op.autocommit in op.autocommit") end
-  if self.dry_run then
-    self.section = true
-    local ok, err = pcall(fn)
-    self.section = false
-    if not ok then error(err, 0) end
-    return
-  end
   if self.owned then
     errors.raise("InvalidRequestError", "op.autocommit must commit, but the transaction was begun by whoever called "
       .. "the migration: commit or roll it back before")
   end
-  if self.count > self.skip then note(self) end
-  self:_commit()
+  if not self.dry_run then
+    if self.count >= self.skip then note(self) end
+    self:_commit()
+  end
   self.section = true
   local ok, err = pcall(fn)
   self.section = false
   for name in pairs(self.resets) do pcall(self.conn.exec_sql, self.conn, "RESET " .. name) end
   self.resets = {}
+  -- also after an error: a migration that goes on all the same does so in a transaction
+  local begun, reason = pcall(self._begin, self)
   if not ok then error(err, 0) end
-  self:_begin()
+  if not begun then error(reason, 0) end
 end
 
 --- The connection, for what no operation does.
@@ -191,15 +179,6 @@ end
 
 ---- migrations -------------------------------------------------------------------
 
-local function function_of(step)
-  local fn = step.node.script[step.direction]
-  if not fn then
-    errors.raise("InvalidRequestError", "%s: the file has no function '%s'", step.node.script.path or step.node.id,
-      step.direction)
-  end
-  return fn
-end
-
 -- What an error of the migration's own says besides: where it came from.
 local function located(err, step)
   if not errors.is_error(err) then
@@ -219,30 +198,31 @@ local function after_step(self, step)
 end
 
 function Context:_run_step(step, pg)
-  self.step, self.count = step, 0
-  self.resuming = self.skip > 0
-  self.noted = self.resuming -- is there a note to be forgotten at the end?
-  local fn = function_of(step)
-  self.settings.report(step, self.skip)
+  self.step, self.count, self.noted = step, 0, self.resuming
+  local fn = op.function_of(step)
+  self.settings.report{
+    revision = step.node.id, message = step.node.script.message or "", direction = step.direction,
+    from = step.from, to = step.to, done = self.skip,
+  }
   self:_begin()
   fn(op.new(self), pg)
   after_step(self, step)
   if self.noted then self.versions:forget_progress(self.conn) end
   if self.settings.transaction_per_migration and not self.dry_run then self:_commit() end
-  self.skip = 0
+  self.skip, self.resuming = 0, false
 end
 
--- How many operations of the first step an interrupted run committed.
-local function done_before(self, steps)
+-- Prepares for going on where an interrupted run of the first step ended.
+local function resume(self, steps)
   local interrupted = self.versions:interrupted(self.conn)
-  if not interrupted then return 0 end
+  if not interrupted then return end
   local step = steps[1]
   if not step or interrupted.revision ~= step.node.id or interrupted.direction ~= step.direction then
     errors.raise("InvalidRequestError", "the %s of revision '%s' was interrupted after %d operations: run it again to "
       .. "complete it, or do what is left by hand and stamp", interrupted.direction, interrupted.revision,
       interrupted.done)
   end
-  return interrupted.done
+  self.skip, self.resuming = interrupted.done, true
 end
 
 --- Runs the steps that `plan(ids)` makes of what the database has, under the lock.
@@ -254,7 +234,7 @@ function Context:migrate(plan, pg)
     if self.dry_run then self:_begin() end
     self.versions:ensure(self.conn)
     local steps = plan(self.versions:heads(self.conn))
-    self.skip = done_before(self, steps)
+    resume(self, steps)
     for _, step in ipairs(steps) do
       local ok, err = pcall(self._run_step, self, step, pg)
       if not ok then

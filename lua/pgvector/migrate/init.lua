@@ -90,11 +90,14 @@ local function ids_at(graph, from)
   return Graph._ids(graph:resolve(from))
 end
 
--- Writes a script; its text is returned unless `output` takes it.
-function Migrator:_offline(steps, fresh, options)
+-- Writes a script with `write(offline)`; its text is returned unless `output`
+-- takes it.
+function Migrator:_offline(options, write)
   local pieces = {}
   local output = options.output or function(text) pieces[#pieces + 1] = text end
-  Offline._new(self._settings, self._versions, output):migrate(steps, fresh, migrate._library, options.tag)
+  local offline = Offline._new(self._settings, self._versions, output)
+  if options.tag then offline:comment(options.tag) end
+  write(offline)
   return not options.output and table.concat(pieces) or nil
 end
 
@@ -106,7 +109,8 @@ function Migrator:_migrate(direction, target, options)
     if direction == "downgrade" and not from then
       errors.raise("InvalidRequestError", "downgrade --sql needs to know where from: \"from:to\"")
     end
-    return self:_offline(plan[direction](graph, ids_at(graph, from), to), not from, options)
+    local steps = plan[direction](graph, ids_at(graph, from), to)
+    return self:_offline(options, function(offline) offline:migrate(steps, not from, migrate._library) end)
   elseif from then
     errors.raise("ArgumentError", "%s: a range \"%s\" is for scripts (sql = true); a database knows where it is",
       direction, target)
@@ -156,7 +160,7 @@ function Migrator:stamp(targets, options)
     end
     return step
   end
-  if options.sql then return self:_stamp_script(step_from{}, options) end
+  if options.sql then return self:_offline(options, function(offline) offline:stamp(step_from{}) end) end
   return self:_with_connection(function(conn)
     local context = Context._new(conn, self._settings, versions)
     return context:locked(function()
@@ -169,13 +173,6 @@ function Migrator:stamp(targets, options)
       end)
     end)
   end)
-end
-
-function Migrator:_stamp_script(step, options)
-  local pieces = {}
-  local output = options.output or function(text) pieces[#pieces + 1] = text end
-  Offline._new(self._settings, self._versions, output):stamp(step, options.tag)
-  return not options.output and table.concat(pieces) or nil
 end
 
 --- Creates the version table where it is missing.

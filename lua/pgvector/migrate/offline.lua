@@ -25,7 +25,8 @@ function Offline:_write(sql)
   self.output(sql .. (comment_last and "\n;\n\n" or ";\n\n"))
 end
 
-function Offline:_comment(text)
+--- Writes a comment.
+function Offline:comment(text)
   self.output("-- " .. text:gsub("%c", " ") .. "\n")
 end
 
@@ -38,16 +39,13 @@ end
 
 --- Writes an operation.
 function Offline:run(operation)
-  if operation:needs_autocommit() and not self.section then
-    errors.raise("InvalidRequestError", "op.%s{ concurrently = true } cannot run in a transaction: "
-      .. "call it in op.autocommit(function() … end)", operation.kind)
-  end
+  if operation:needs_autocommit() and not self.section then op.refuse_in_transaction(operation) end
   local settings = operation.settings or {}
   for _, setting in ipairs(settings) do
     self:_write(("SET %s%s = %s"):format(self.section and "" or "LOCAL ", setting[1], literal.string(setting[2])))
   end
   if operation:needs_autocommit() and operation.kind ~= "drop_index" then
-    self:_comment("if this fails, drop the invalid index before the next attempt")
+    self:comment("if this fails, drop the invalid index before the next attempt")
   end
   for _, statement in ipairs(operation:statements{ session = self.section }) do
     self:_write(type(statement) == "string" and statement
@@ -84,9 +82,7 @@ end
 -- @tparam table steps of pgvector.migrate.plan
 -- @tparam boolean fresh does the version table have to be created?
 -- @param pg what migrations get as `pg`
--- @tparam ?string tag a comment at the top
-function Offline:migrate(steps, fresh, pg, tag)
-  if tag then self:_comment(tag) end
+function Offline:migrate(steps, fresh, pg)
   self:_write("SET standard_conforming_strings = on")
   self:_write(self.versions:lock_sql())
   local whole = not self.settings.transaction_per_migration
@@ -94,14 +90,10 @@ function Offline:migrate(steps, fresh, pg, tag)
   for i, step in ipairs(steps) do
     local script = step.node.script
     self.step = step
-    local fn = script[step.direction]
-    if not fn then
-      errors.raise("InvalidRequestError", "%s: the file has no function '%s'", script.path or step.node.id,
-        step.direction)
-    end
+    local fn = op.function_of(step)
     if not whole then self:_begin() end
     if fresh and i == 1 then self:_write(self.versions:create_sql()) end
-    self:_comment(("%s %s -> %s %s"):format(step.direction, table.concat(step.from, ", "), table.concat(step.to, ", "),
+    self:comment(("%s %s -> %s %s"):format(step.direction, table.concat(step.from, ", "), table.concat(step.to, ", "),
       script.message or ""))
     fn(op.new(self), pg)
     for _, sql in ipairs(self.versions:apply_sql(step)) do self:_write(sql) end
@@ -112,8 +104,7 @@ function Offline:migrate(steps, fresh, pg, tag)
 end
 
 --- Writes what stamping changes.
-function Offline:stamp(step, tag)
-  if tag then self:_comment(tag) end
+function Offline:stamp(step)
   self:_write("BEGIN")
   self:_write(self.versions:create_sql(true))
   self:_write("DELETE FROM " .. self.versions.name)

@@ -68,4 +68,23 @@ function op.new(runner)
   })
 end
 
+---- what runners have in common -----------------------------------------------------
+
+--- Raises for an operation that only `op.autocommit` can run.
+function op.refuse_in_transaction(operation)
+  errors.raise("InvalidRequestError", "op.%s{ concurrently = true } cannot run in a transaction: "
+    .. "call it in op.autocommit(function() … end)", operation.kind)
+end
+
+--- The function of a step's revision file.
+-- @tparam table step of pgvector.migrate.plan
+-- @treturn function
+function op.function_of(step)
+  local revision = step.node.script
+  local fn = revision[step.direction]
+  if fn then return fn end
+  errors.raise("InvalidRequestError", "%s: the file has no function '%s'", revision.path or step.node.id,
+    step.direction)
+end
+
 return op

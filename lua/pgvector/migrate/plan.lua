@@ -120,8 +120,7 @@ end
 
 ---- steps ------------------------------------------------------------------------
 
---- What the version table holds after a revision was applied.
--- @tparam table heads set of ids
+-- What the version table holds (a set of ids) after a revision was applied.
 local function after_upgrade(heads, node)
   local after = {}
   for id in pairs(heads) do after[id] = true end
@@ -197,6 +196,8 @@ function plan.upgrade(graph, ids, target)
 end
 
 --- The steps of a downgrade to (and without) a revision.
+-- @tparam Graph graph
+-- @tparam table ids what the version table holds
 -- @tparam string target "base", an id, `-1`, `label@base`, …
 -- @treturn table as for `upgrade`
 -- @raise InvalidRequestError named RangeNotAncestor if the database does not have the target
@@ -227,8 +228,9 @@ end
 
 --- What the version table shall hold so that the database counts as having
 -- some revisions and all before them.
--- @tparam string|table targets "head", "base", ids, …
+-- @tparam Graph graph
 -- @tparam table ids what it holds now
+-- @tparam string|table targets "head", "base", ids, …
 -- @treturn table ids, in order
 function plan.stamp(graph, ids, targets)
   local wanted, labels = {}, {}
@@ -259,6 +261,7 @@ function plan.stamp(graph, ids, targets)
 end
 
 --- The revisions between two names, newest first: `a:b`, `a:`, `:b`, or one.
+-- @tparam Graph graph
 -- @tparam ?string range
 -- @tparam[opt] table ids what the version table holds, for "current"
 -- @treturn table sequence of nodes

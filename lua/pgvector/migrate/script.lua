@@ -4,6 +4,7 @@
 local class = require "pgvector.class"
 local errors = require "pgvector.errors"
 local Graph = require "pgvector.migrate.graph"
+local literal = require "pgvector.types.literal"
 local source = require "pgvector.migrate.source"
 local templates = require "pgvector.migrate.templates"
 
@@ -174,24 +175,38 @@ local function ids_source(ids, alone)
   return source.value(ids, "  ")
 end
 
---- The lines of a function's body, from operations.
+-- Does anything but the operation itself speak of the label that it adds? Then
+-- the label must be committed before.
+local function label_is_used(operation, operations)
+  if operation.kind ~= "add_enum_value" then return false end
+  for _, other in ipairs(operations) do
+    local text = other ~= operation and other:render("") or ""
+    if text:find(source.string(operation.label), 1, true) or text:find(literal.string(operation.label), 1, true) then
+      return true
+    end
+  end
+  return false
+end
+
+--- The lines of a function's body, from operations. What cannot run in a
+-- transaction stands in op.autocommit, neighbours together.
 -- @tparam ?table operations sequence; an operation's `note` becomes a comment above it
 -- @treturn string each line indented and ended
 function script.body(operations)
-  local lines = {}
-  for _, operation in ipairs(operations or {}) do
-    if operation.note then
-      for line in (operation.note .. "\n"):gmatch("([^\n]*)\n") do lines[#lines + 1] = "    -- " .. line end
-    end
-    local call = operation:render("    ")
-    if operation:needs_autocommit() then
-      lines[#lines + 1] = "    op.autocommit(function()"
-      lines[#lines + 1] = "      " .. operation:render("      ")
-      lines[#lines + 1] = "    end)"
-    else
-      lines[#lines + 1] = "    " .. call
-    end
+  local lines, inside = {}, false
+  local function section(wanted)
+    if wanted ~= inside then lines[#lines + 1] = wanted and "    op.autocommit(function()" or "    end)" end
+    inside = wanted
   end
+  for _, operation in ipairs(operations or {}) do
+    section(operation:needs_autocommit() or label_is_used(operation, operations))
+    local indent = inside and "      " or "    "
+    for line in ((operation.note or "") .. "\n"):gmatch("([^\n]*)\n") do
+      if operation.note then lines[#lines + 1] = indent .. "-- " .. line end
+    end
+    lines[#lines + 1] = indent .. operation:render(indent)
+  end
+  section(false)
   return #lines > 0 and table.concat(lines, "\n") .. "\n" or ""
 end
 

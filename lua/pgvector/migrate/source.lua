@@ -386,6 +386,7 @@ local function object_source(x, indent, column_)
 end
 
 --- Any value that an operation can have.
+-- @param x
 -- @tparam[opt] string indent what stands before further lines
 -- @tparam[opt] number column_ how many characters stand before it on its line
 -- @treturn string

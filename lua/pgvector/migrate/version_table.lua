@@ -46,9 +46,8 @@ function VersionTable:heads(conn)
   return conn:exec_sql(("SELECT version_num FROM %s ORDER BY version_num"):format(self.name)):scalars():all()
 end
 
---- The statements of a step, each of which must change one row.
--- @tparam table step `removed`, `added`: sequences of ids
--- @treturn table sequence of `{ sql with two %s, ids … }`
+-- The statements of a step (`removed`, `added`: sequences of ids), each of which
+-- must change one row: a sequence of `{ sql with a %s for each id, ids … }`.
 local function statements(self, step)
   local removed, added = step.removed, step.added
   local list, moved = {}, 0

@@ -63,7 +63,7 @@ local function key(self, make, ...)
   return make(compat.unpack(arguments)), names
 end
 
---- `op.create_unique_constraint(name, table, columns, { schema=, deferrable=, initially=,
+-- `op.create_unique_constraint(name, table, columns, { schema=, deferrable=, initially=,
 -- nulls_not_distinct=, include= })`
 adding("create_unique_constraint", "unique", { "name", "table_name", "columns" },
   { "deferrable", "initially", "nulls_not_distinct", "include", "schema" },
@@ -71,14 +71,14 @@ adding("create_unique_constraint", "unique", { "name", "table_name", "columns" }
     return key(self, new.UniqueConstraint, "deferrable", "initially", "nulls_not_distinct", "include")
   end)
 
---- `op.create_primary_key(name, table, columns, { schema=, deferrable=, initially=, include= })`
+-- `op.create_primary_key(name, table, columns, { schema=, deferrable=, initially=, include= })`
 adding("create_primary_key", "primary", { "name", "table_name", "columns" },
   { "deferrable", "initially", "include", "schema" },
   function(self)
     return key(self, new.PrimaryKeyConstraint, "deferrable", "initially", "include")
   end)
 
---- `op.create_check_constraint(name, table, condition, { schema=, not_valid=, no_inherit= })`
+-- `op.create_check_constraint(name, table, condition, { schema=, not_valid=, no_inherit= })`
 adding("create_check_constraint", "check", { "name", "table_name", "condition" },
   { "not_valid", "no_inherit", "schema" },
   function(self)
@@ -86,7 +86,7 @@ adding("create_check_constraint", "check", { "name", "table_name", "condition" }
     return new.CheckConstraint(self.condition, constraint_options(self, "not_valid", "no_inherit")), {}
   end)
 
---- `op.create_foreign_key(name, source, referent, columns, referred columns, { source_schema=, referent_schema=,
+-- `op.create_foreign_key(name, source, referent, columns, referred columns, { source_schema=, referent_schema=,
 -- ondelete=, onupdate=, match=, deferrable=, initially=, not_valid= })`
 adding("create_foreign_key", "foreignkey", { "name", "table_name", "referent", "columns", "referred_columns" },
   { "ondelete", "onupdate", "match", "deferrable", "initially", "not_valid", "source_schema", "referent_schema" },
@@ -100,7 +100,7 @@ adding("create_foreign_key", "foreignkey", { "name", "table_name", "referent", "
       constraint_options(self, "ondelete", "onupdate", "match", "deferrable", "initially", "not_valid")), self.columns
   end)
 
---- `op.create_exclude_constraint(name, table, { { "room", "=" }, … }, { schema=, using=, where=, ops=,
+-- `op.create_exclude_constraint(name, table, { { "room", "=" }, … }, { schema=, using=, where=, ops=,
 -- deferrable=, initially= })`
 adding("create_exclude_constraint", "exclude", { "name", "table_name", "elements" },
   { "using", "where", "ops", "deferrable", "initially", "schema" },

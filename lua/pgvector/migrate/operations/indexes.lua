@@ -180,11 +180,11 @@ local function vector_index(kind, method)
   })
 end
 
---- `op.create_hnsw_index(name, table, element, { metric=, m=, ef_construction=, where=, concurrently=,
+-- `op.create_hnsw_index(name, table, element, { metric=, m=, ef_construction=, where=, concurrently=,
 -- maintenance_work_mem=, parallel_workers=, … })`
 vector_index("create_hnsw_index", "hnsw")
 
---- `op.create_ivfflat_index(name, table, element, { metric=, lists=, … })`
+-- `op.create_ivfflat_index(name, table, element, { metric=, lists=, … })`
 vector_index("create_ivfflat_index", "ivfflat")
 
 ---- dropping, changing -----------------------------------------------------------

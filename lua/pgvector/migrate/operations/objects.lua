@@ -44,7 +44,7 @@ end
 
 ---- extensions -------------------------------------------------------------------
 
---- `op.create_extension(name, { schema=, version=, if_not_exists = true })`, and
+-- `op.create_extension(name, { schema=, version=, if_not_exists = true })`, and
 -- `op.drop_extension(name, { if_exists= })`, which never cascades: that would drop the columns of
 -- its types.
 pair("extension", { "schema", "version", "if_not_exists" }, function(self)
@@ -122,7 +122,7 @@ objects.require_extension = base.define("require_extension", {
 
 ---- schemas ----------------------------------------------------------------------
 
---- `op.create_schema(name, { if_not_exists= })`, `op.drop_schema(name, { if_exists=, cascade= })`
+-- `op.create_schema(name, { if_not_exists= })`, `op.drop_schema(name, { if_exists=, cascade= })`
 pair("schema", { "if_not_exists" }, function(self)
   return (ddl.create_schema(self.name, self.options):compile())
 end, { "if_exists", "cascade" })

@@ -95,10 +95,10 @@ local function setting(kind)
   })
 end
 
---- `op.lock_timeout(time)`: how long a statement may wait for a lock.
+-- `op.lock_timeout(time)`: how long a statement may wait for a lock.
 setting "lock_timeout"
 
---- `op.statement_timeout(time)`: how long a statement may take.
+-- `op.statement_timeout(time)`: how long a statement may take.
 setting "statement_timeout"
 
 return rows
