@@ -16,6 +16,9 @@ function needs.base_type(type)
   return type
 end
 
+--- Is it an enum, or an array of one?
+function needs.is_enum(type) return needs.base_type(type).family == "enum" end
+
 local function each_type(tables, fn)
   for _, tbl in ipairs(tables) do
     for _, col in ipairs(tbl:_columns()) do fn(needs.base_type(col.type), col) end
@@ -85,11 +88,11 @@ local function compare_labels(enum, known, list, remarks)
   end
   local name = (enum.schema and enum.schema .. "." or "") .. enum.name
   if #gone > 0 then
-    remarks[#remarks + 1] = ("enum %s: the models have no %s any more, but PostgreSQL cannot take a label out "
-      .. "of an enum"):format(name, table.concat(gone, ", "))
+    remarks[#remarks + 1] = ("enum %s: the models have no %s any more, but PostgreSQL cannot take a label "
+      .. "out of an enum"):format(name, table.concat(gone, ", "))
   elseif not in_order then
-    remarks[#remarks + 1] = ("enum %s: its labels stand in another order than in the models, which PostgreSQL "
-      .. "cannot change"):format(name)
+    remarks[#remarks + 1] = ("enum %s: its labels stand in another order than in the models, which "
+      .. "PostgreSQL cannot change"):format(name)
   end
   for i, label in ipairs(enum.enums) do
     if not existing[label] then
@@ -182,8 +185,8 @@ end
 --- Plans the end of enums and sequences that only columns used which go.
 -- @tparam Plan plan
 -- @tparam Scope scope
--- @tparam table sides `before`: sequence of `{ fact, reflected }` of what the models own or
---   drop; `kept`: the same of all other tables; `kept_columns`: set of columns by fact
+-- @tparam table sides `before`: sequence of `{ fact =, reflected =, kept = set of columns,
+--   understood = }` of the tables that are compared or dropped; `kept`: of all others
 function needs.drop_unused(plan, scope, sides)
   local before, after, order = {}, {}, {}
   for _, side in ipairs(sides.before) do
@@ -191,9 +194,15 @@ function needs.drop_unused(plan, scope, sides)
       local kept = side.kept and side.kept[column.name]
       use(scope, kept and after or before, column, side.reflected._by_name[column.name])
     end
+    -- a model may name an enum as pg.Type, and call nextval in text
+    for name, column in pairs(side.understood and side.understood.columns or {}) do
+      use(scope, after, column, side.understood.table._by_name[name])
+    end
   end
   for _, side in ipairs(sides.kept) do
-    for _, column in ipairs(side.fact.columns) do use(scope, after, column, side.reflected._by_name[column.name]) end
+    for _, column in ipairs(side.fact.columns) do
+      use(scope, after, column, side.reflected._by_name[column.name])
+    end
   end
   for _, tbl in ipairs(scope.models) do
     for _, col in ipairs(tbl:_columns()) do
