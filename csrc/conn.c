@@ -54,9 +54,10 @@ static PGconn *take_out(pgv_conn *c) {
   c->pg = NULL;
   if (c->held != NULL) PQfreemem(c->held);
   c->held = NULL;
+  pgv_cancel_drop(c);
   if (pg == NULL) return NULL;
   pgv_bridge_forget(PQsocket(pg));
-  if (c->pid == getpid()) return pg;
+  if (c->pid == pgv_pid()) return pg;
   if (PQsocket(pg) >= 0) close(PQsocket(pg));
   return NULL;
 }
@@ -94,6 +95,20 @@ static int conn_abandon(lua_State *L) {
       pgv_thread_run(cancel_and_finish, pg) != 0)
     PQfinish(pg);
   return 0;
+}
+
+/*
+** conn:transfer() → the same connection in a new box. Whoever still has the
+** old one finds it closed: he cannot disturb its next user.
+*/
+static int conn_transfer(lua_State *L) {
+  pgv_conn *c = pgv_check_conn(L, 1), *to = pgv_conn_new(L);
+  *to = *c;
+  pgv_bridge_forget(PQsocket(c->pg));
+  c->pg = NULL;
+  c->notices = NULL;
+  c->cancel = NULL;
+  return 1;
 }
 
 static int conn_gc(lua_State *L) {
@@ -212,7 +227,7 @@ static int conn_timeout(lua_State *L) {
   return 1;
 }
 
-/* ---- notices, notifications, quoting, cancelling ---- */
+/* ---- notices, notifications, quoting ---- */
 
 static int conn_notices(lua_State *L) {
   pgv_conn *c = check_any(L, 1);
@@ -265,18 +280,6 @@ static int conn_escape_literal(lua_State *L) {
   return give_string(L, c, PQescapeLiteral(c->pg, s, strlen(s)));
 }
 
-/* asks the server to stop what it does; the one call that waits */
-static int conn_cancel(lua_State *L) {
-  pgv_conn *c = pgv_check_conn(L, 1);
-  char message[256] = "no connection to the server";
-  PGcancel *cancel = PQgetCancel(c->pg);
-  int ok = cancel != NULL && PQcancel(cancel, message, sizeof message);
-  PQfreeCancel(cancel);
-  if (!ok) return pgv_fail(L, message);
-  lua_pushboolean(L, 1);
-  return 1;
-}
-
 static const luaL_Reg conn_methods[] = {
     {"socket", conn_socket},
     {"status", conn_status},
@@ -296,8 +299,8 @@ static const luaL_Reg conn_methods[] = {
     {"notifies", conn_notifies},
     {"escape_identifier", conn_escape_identifier},
     {"escape_literal", conn_escape_literal},
-    {"cancel", conn_cancel},
     {"abandon", conn_abandon},
+    {"transfer", conn_transfer},
     {"finish", conn_finish},
     {NULL, NULL},
 };
@@ -314,6 +317,7 @@ void pgv_open_conn(lua_State *L) {
   luaL_setfuncs(L, conn_meta, 0);
   luaL_newlib(L, conn_methods);
   luaL_setfuncs(L, pgv_connect_methods, 0);
+  luaL_setfuncs(L, pgv_cancel_methods, 0);
   luaL_setfuncs(L, pgv_query_methods, 0);
   luaL_setfuncs(L, pgv_params_methods, 0);
   luaL_setfuncs(L, pgv_copy_methods, 0);

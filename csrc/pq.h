@@ -178,16 +178,20 @@ void pgv_notices_receive(void *arg, const PGresult *res);
 /* [-0, +1, m] pushes the sequence of reports and empties it; or nil */
 void pgv_notices_drain(lua_State *L, pgv_notices *q);
 
-/* ---- conn.c, connect.c, connector.c, query.c, params.c, copy.c ---- */
+/* ---- conn.c, connect.c, connector.c, canceller.c, query.c, params.c,
+** copy.c ---- */
 
 #define PGV_CONN "pgvector.connection"
 #define PGV_RESULT "pgvector.result"
 #define PGV_COPY "pgvector.copybuffer"
 
+typedef struct pgv_cancel pgv_cancel;
+
 typedef struct pgv_conn {
   PGconn *pg; /* NULL: closed */
   pid_t pid;  /* of the process that opened it */
   pgv_notices *notices;
+  pgv_cancel *cancel; /* a request to stop, under way or over; or NULL */
   void *held;         /* libpq's memory while it is turned into a value */
   const char *events; /* what the last step waits for: "r", "w", "rw" */
   char polled;        /* PQconnectPoll was called */
@@ -209,12 +213,14 @@ pgv_conn *pgv_conn_new(lua_State *L);
 void pgv_conn_prepare(PGconn *pg, pgv_notices *notices);
 /* [-0, +2, m] nil and the report of a failed attempt to connect */
 int pgv_connect_fail(lua_State *L, pgv_conn *c);
+/* canceller.c: the connection is no longer interested in its request */
+void pgv_cancel_drop(pgv_conn *c);
 /* [-0, +1, m] a box for the result that the caller gets next */
 PGresult **pgv_result_new(lua_State *L, pgv_notices *q);
 const PGresult *pgv_check_result(lua_State *L, int idx);
 
-extern const luaL_Reg pgv_connect_methods[], pgv_query_methods[],
-    pgv_params_methods[], pgv_copy_methods[];
+extern const luaL_Reg pgv_connect_methods[], pgv_cancel_methods[],
+    pgv_query_methods[], pgv_params_methods[], pgv_copy_methods[];
 
 /* [-0, +0, m] each adds its functions to the module table on the top */
 void pgv_open_conn(lua_State *L);

@@ -19,13 +19,33 @@ function cancel.is_active(link)
   return link.pg:transaction_status() == "active"
 end
 
+-- Delivers a request; true, or nil and a report.
+local function deliver(link)
+  local deliver_by = link.waiter.cancel
+  if not deliver_by then return link.pg:cancel() end
+  return deliver_by(link, core.now() + cancel.PATIENCE)
+end
+
 --- Asks the server to stop the running statement. Whoever runs it gets the
 -- server's answer: the error 57014, or the result if it was faster.
 -- @tparam Link link
 -- @raise OperationalError if the request could not be delivered
 function cancel.request(link)
-  local ok, err = link.pg:cancel()
+  link.cancelling = true
+  local ok, err = deliver(link)
   if not ok then errors.raise("OperationalError", "the statement could not be cancelled: %s", err.message) end
+end
+
+--- Waits until a request is no longer under way: it would stop what comes next.
+-- @tparam Link link
+-- @raise OperationalError if that takes too long; the link is broken then
+function cancel.await(link)
+  local deadline = core.now() + cancel.PATIENCE
+  while link.pg:is_cancelling() do
+    if core.now() > deadline then link:_lost({ message = "a request to cancel a statement has no end" }) end
+    link.waiter.pause(link, 0.001)
+  end
+  link.cancelling = false
 end
 
 --- Reads a COPY TO STDOUT to its end and throws it away.
@@ -86,8 +106,10 @@ function cancel.stop(link)
   link.mode = false
   if not (pipeline or cancel.is_active(link)) then return end
   local statement = link.statement
-  link.stopping = true
-  local ok = link.pg:cancel() and pcall(pipeline and drain_pipeline or drain, link, core.now() + cancel.PATIENCE)
+  link.stopping, link.waiting = true, true
+  local delivered = deliver(link)
+  link.waiting = false
+  local ok = delivered and pcall(pipeline and drain_pipeline or drain, link, core.now() + cancel.PATIENCE)
   if not ok then link.broken = true end
   link.stopping = false
   link.statement = statement
