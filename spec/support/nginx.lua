@@ -122,13 +122,19 @@ function nginx.start(options)
   end
 
   --- Sends `n` requests at once.
-  -- @treturn table the bodies
+  -- @tparam string path
+  -- @tparam number n
+  -- @tparam ?string arguments of curl's
+  -- @treturn table the bodies, empty where there was no answer
   -- @treturn number seconds that all took
-  function self.get_many(path, n)
+  function self.get_many(path, n, arguments)
     local started = run("date +%s.%N")
-    run(("cd %s && %s || true"):format(directory, many(path, n, "-o 'answer.#1'")))
+    run(("cd %s && rm -f answer.* && %s || true"):format(directory, many(path, n, "-o 'answer.#1' " .. (arguments or ""))))
     local bodies = {}
-    for i = 1, n do bodies[i] = read(directory .. "/answer." .. i) end
+    for i = 1, n do
+      local ok, body = pcall(read, directory .. "/answer." .. i)
+      bodies[i] = ok and body or ""
+    end
     return bodies, tonumber(run("date +%s.%N")) - tonumber(started)
   end
 

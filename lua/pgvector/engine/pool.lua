@@ -235,13 +235,19 @@ function Pool:_link_for(holder)
   end
 end
 
+-- Made here, so that it shares no variables with a coroutine that has not ended:
+-- nginx reuses the stacks of dead ones.
+local function orphaning(pool, holder)
+  return function(link, may_wait) pool:_orphaned(holder, link, may_wait) end
+end
+
 --- Takes a link out; a coroutine waits for it up to pool_timeout seconds.
 -- @treturn Link
 -- @raise TimeoutError when all are out, OperationalError when connecting fails
 function Pool:checkout()
   self:_look_around()
   local holder, guard = self:_new_holder()
-  local function on_orphaned(link, may_wait) self:_orphaned(holder, link, may_wait) end
+  local on_orphaned = orphaning(self, holder)
   holder.lease = self.waiter.enter and self.waiter.enter(on_orphaned)
   local ok, link = pcall(self._take_place, self, holder)
   if ok then
