@@ -18,6 +18,8 @@ local errors = require "pgvector.errors"
 
 local Pool = class("Pool")
 
+local weak = { __mode = "v" }
+
 -- Seconds between two full collections on behalf of an exhausted pool.
 local COLLECT_EVERY = 1
 
@@ -58,11 +60,12 @@ function Pool:_fit(link) return link:_reusable() and not self:_stale(link) end
 
 -- A holder is what the pool knows of somebody who has, or waits for, a place:
 -- the core connection in use, or a link that was handed over and not yet taken,
--- and in nginx what it has of its request.
--- It must not lead to the guard. The link in use does, so that it counts as
--- used as long as anything still refers to it.
+-- and in nginx what it has of its request. It must not lead to the guard. The
+-- link in use does, so that it counts as used as long as anything still refers
+-- to it: it is in `out`, which is weak.
 function Pool:_new_holder()
   local holder, lost = { pg = nil, link = nil, turn = nil, lease = nil, done = false }, self.lost
+  holder.out = setmetatable({}, weak)
   return holder, compat.guard(function()
     if not holder.done then lost[#lost + 1] = holder end
   end)
@@ -114,16 +117,17 @@ function Pool:_abandon(pg)
 end
 
 -- The request of nginx that a holder belonged to is over, whatever it was doing:
--- queueing, connecting, or using its link, if it is that which is given. Where
--- one may wait the link is made fit for others.
+-- queueing, or connecting to the link that is given, or using one. Where one may
+-- wait a link that was in use is made fit for others.
 function Pool:_orphaned(holder, link, may_wait)
   holder.lease = nil
+  link = link or holder.out.link
   if holder.done then return end
   if not self.holders[holder] then
     self:_leave_queue(holder)
   elseif may_wait and link and link.holder == holder and not link.broken then
     local heir = link:_inherit()
-    holder.pg = heir.pg
+    holder.pg, holder.out.link = heir.pg, heir
     self.calls.recover(heir)
   else
     if link then link:abandon() elseif holder.pg then self:_abandon(holder.pg) end
@@ -258,7 +262,7 @@ function Pool:checkout()
     if holder.lease then self.waiter.leave(holder.lease) end
     error(link, 0)
   end
-  holder.pg = link.pg
+  holder.pg, holder.out.link = link.pg, link
   link.holder, link.guard, link.on_orphaned = holder, guard, on_orphaned
   return link
 end

@@ -21,7 +21,8 @@
 -- * `check()` raises where no command may be sent.
 -- * `enter(on_end)` gives a lease to who asks the pool for a link, or nil where
 --   none is needed; a link has it in its field `lease`. `on_end(link, may_wait)`
---   is called if the request ends before `leave(lease)`.
+--   is called if the request ends before `leave(lease)`, with the link that it
+--   waited for at that time.
 -- * `reclaim()` looks for such requests at once.
 -- * `connect(keywords, deadline, link)` connects, or returns false.
 -- * `cancel(link, deadline)` stops what the server does.

@@ -42,11 +42,9 @@ local ready_events = { r = "r", w = "w", b = "rw" }
 
 -- The set of those who have a channel: { socket =, channel =, options = of the
 -- channel's connect, busy = while it waits, since = when that ended last,
--- attempt =, on_end =, link = while it waits for it, owner = { link = } }. The
--- link of one that does not wait is held weakly: the pool finds those that
--- were forgotten.
+-- attempt =, on_end =, link = while it waits for it }. The link of one that does
+-- not wait is not held: the pool finds those that were forgotten.
 local leases = {}
-local weak = { __mode = "v" }
 
 -- Leases of requests that gave theirs back. Their cosockets rest in nginx, their
 -- other ends here.
@@ -106,13 +104,12 @@ local function new_lease()
   return {
     -- a pool of nginx's for each, to get back the very cosocket that was left in it
     options = { pool = ("pgvector:%016x"):format(tokens), pool_size = 1 },
-    owner = setmetatable({}, weak),
   }
 end
 
 --- Gives somebody a lease.
 -- @tparam function on_end called once, if the request is over and the lease was
---   not given back: with the link that it was for, or nil, and whether one may
+--   not given back: with the link that it waited for, or nil, and whether one may
 --   wait for the server there
 -- @treturn ?table nil where blocking is in order
 function openresty.enter(on_end)
@@ -134,7 +131,7 @@ function openresty.leave(lease)
     local ok, done = pcall(lease.socket.setkeepalive, lease.socket, 0, 1)
     kept = ok and done
   end
-  lease.attempt, lease.on_end, lease.link, lease.owner.link = nil, nil, nil, nil
+  lease.attempt, lease.on_end, lease.link = nil, nil, nil
   if kept then
     lease.socket = nil
     spare[#spare + 1] = lease
@@ -165,18 +162,15 @@ local function ask(lease, link, deadline, arm, ...)
   return byte
 end
 
-local function orphaned(link, may_wait)
-  if link and link.on_orphaned then link.on_orphaned(link, may_wait) end
-end
+local function nothing() end
 
 -- The lease of a link; one that was taken out where that is not needed has none yet.
 local function lease_of(link)
   local lease = link.lease
   if not lease then
-    lease = openresty.enter(orphaned)
+    lease = openresty.enter(link.on_orphaned or nothing)
     link.lease = lease
   end
-  lease.owner.link = link
   return lease
 end
 
@@ -194,7 +188,7 @@ end
 
 local function bury(premature, dead)
   for _, lease in ipairs(dead) do
-    local link, on_end = lease.link or lease.owner.link, lease.on_end
+    local link, on_end = lease.link, lease.on_end
     drop_channel(lease)
     if lease.attempt then lease.attempt:abandon() end
     -- each may have to wait for the server
@@ -290,7 +284,7 @@ function openresty.cancel(link, deadline)
   if not check() then return link.pg:cancel() end
   local conn, lease = link.pg, lease_of(link)
   -- another light thread may be waiting for the statement
-  local own = lease.busy and openresty.enter(function() end)
+  local own = lease.busy and openresty.enter(nothing)
   local ok, byte = pcall(ask, own or lease, link, deadline, arm_cancel, conn)
   if own then openresty.leave(own) end
   if not ok then return nil, byte end
