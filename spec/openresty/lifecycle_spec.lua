@@ -19,6 +19,19 @@ ngx.say "slept"]],
 local conn = pg.create_engine(os.getenv "PGVECTOR_URL"):connect()
 ngx.say(conn:exec_sql("SELECT 1"):scalar())
 conn:close()]],
+  ["/pid"] = [[engine:connect(function(conn) ngx.say(conn:exec_sql("SELECT pg_backend_pid()"):scalar()) end)]],
+  ["/inherited"] = [[
+ngx.say(inherited, " ", engine:connect(function(conn) return conn:exec_sql("SELECT pg_backend_pid()"):scalar() end))]],
+  ["/child"] = [[
+local conn = engine:connect()
+local pid = conn:exec_sql("SELECT pg_backend_pid()"):scalar()
+for _ = 1, 20 do
+  local child = io.popen "true"
+  child:read "*a"
+  child:close()
+end
+ngx.say(conn:exec_sql("SELECT pg_backend_pid()"):scalar() == pid and "undisturbed" or "another")
+conn:close()]],
   ["/directory"] = [[ngx.say((require("pgvector.core").bridge.address():match "^(.*)/"))]],
 }
 
@@ -34,7 +47,8 @@ describe("a worker of nginx #programs", function()
   end
 
   local function count(what)
-    return tonumber(db.psql("SELECT count(*) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND " .. what, url))
+    return tonumber(db.psql("SELECT count(*) FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
+      .. "AND datname = current_database() AND " .. what, url))
   end
 
   local function comes_to(number, what)
@@ -75,6 +89,39 @@ describe("a worker of nginx #programs", function()
         .. "AND pid <> pg_backend_pid()", url)
     end)
   end
+
+  it("is replaced when it is killed", function()
+    start()
+    local pid, worker = server.get "/pid", server.worker()
+    server.start_request("/long", 5, 4)
+    assert.is_true(comes_to(4, "state = 'active'"))
+    os.execute("kill -KILL " .. worker)
+    local ok, other
+    for _ = 1, 40 do
+      ok, other = pcall(server.get, "/pid")
+      if ok then break end
+      os.execute "sleep 0.05"
+    end
+    assert.is_true(ok)
+    assert.not_equal(pid, other)
+    server.signal "quit"
+    server.wait_until_gone()
+    db.psql("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE query LIKE '%long_query%' "
+      .. "AND pid <> pg_backend_pid()", url)
+    assert.matches("exited on signal 9", server.log())
+    os.execute("rm -rf " .. server.directory)
+  end)
+
+  it("does not use a connection that was made before it was forked", function()
+    server = nginx.start{ url = url, content = content, http = (http:gsub("}%s*$", [[
+  inherited = engine:connect(function(conn) return conn:exec_sql("SELECT pg_backend_pid()"):scalar() end)
+}]])) }
+    local first, own = server.get("/inherited"):match "(%d+) (%d+)"
+    assert.not_equal(first, own)
+    assert.equal(1, count("pid = " .. first)) -- the master's, which nobody has closed
+    assert.equal("undisturbed", server.get "/child")
+    server.stop()
+  end)
 
   it("leaves no socket behind", function()
     start()
