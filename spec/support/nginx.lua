@@ -44,6 +44,7 @@ worker_shutdown_timeout 10s;
 error_log error.log notice;
 pid nginx.pid;
 env PGVECTOR_URL;
+env PGMOON_PATH;
 events { worker_connections 1024; }
 http {
   access_log off;
