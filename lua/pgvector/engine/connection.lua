@@ -427,7 +427,7 @@ end
 --- Asks the server to stop the statement that runs on this connection: from
 -- another coroutine, or from a notice handler. Whoever runs it gets the error
 -- 57014 (query_canceled), or the result if that was faster. The request is a
--- short conversation of its own, for which the process blocks.
+-- short conversation of its own, for which the process blocks, except in nginx.
 -- @treturn boolean did a statement run?
 -- @raise OperationalError if the request could not be delivered
 function Connection:cancel()
