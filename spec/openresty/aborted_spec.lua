@@ -102,10 +102,11 @@ local cases = {
 for i, case in ipairs(cases) do content["/case" .. i] = case[3] end
 
 describe("a request of nginx that dies #programs", function()
-  local server, url, drop
+  local server, url, drop, watch
 
   setup(function()
     url, drop = db.create()
+    watch = db.watch(url)
     db.psql("CREATE TABLE notes (body text)", url)
     server = nginx.start{ url = url, http = http, content = content }
   end)
@@ -114,26 +115,14 @@ describe("a request of nginx that dies #programs", function()
     drop()
   end)
 
-  local function count(what)
-    return tonumber(db.psql("SELECT count(*) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND " .. what, url))
-  end
-
-  local function comes_to(number, what)
-    for _ = 1, 200 do
-      if count(what) == number then return true end
-      os.execute "sleep 0.02"
-    end
-    return false
-  end
-
-  local of_database = "datname = current_database() AND "
-
   for i, case in ipairs(cases) do
     local where, state = case[1], case[2]
     it(where .. " leaves its connection fit for the next", function()
       local pid = server.get "/pid"
-      server.start_request("/case" .. i, 0.3)
-      assert.is_true(comes_to(1, ("pid = %s AND state = '%s'"):format(pid, state)))
+      server.start_request("/case" .. i)
+      assert.is_true(watch.comes_to(1, ("pid = %s AND state = '%s' AND query NOT LIKE '%%pg_backend_pid%%'")
+        :format(pid, state)))
+      server.abort_request()
       -- the request waits for the connection until it is free
       assert.equal(pid, server.get "/pid")
       assert.equal("0 1 0", server.get "/status")
@@ -151,16 +140,17 @@ describe("a request of nginx that dies #programs", function()
 
   it("frees the server's process within a second", function()
     local pid = server.get "/pid"
-    server.start_request("/case1", 0.3)
-    assert.is_true(comes_to(1, "state = 'active' AND pid = " .. pid))
-    os.execute "sleep 1.3"
-    assert.equal(0, count("state = 'active' AND pid = " .. pid))
+    server.start_request "/case1"
+    assert.is_true(watch.comes_to(1, "state = 'active' AND pid = " .. pid))
+    server.abort_request()
+    os.execute "sleep 1"
+    assert.equal(0, watch.count("state = 'active' AND pid = " .. pid))
   end)
 
   it("in the queue of the pool leaves the queue", function()
     local pid = server.get "/pid"
     server.start_request("/case1", 1.5)
-    assert.is_true(comes_to(1, "state = 'active' AND pid = " .. pid))
+    assert.is_true(watch.comes_to(1, "state = 'active' AND pid = " .. pid))
     server.start_request("/case2", 0.3, 5) -- all of them wait, and die before the first
     assert.equal(pid, server.get "/pid")
     assert.equal("0 1 0", server.get "/status")
@@ -169,7 +159,9 @@ describe("a request of nginx that dies #programs", function()
 
   it("gives its connection up where the server does not stop", function()
     local pid = server.get "/pid"
-    server.start_request("/stubborn", 0.3)
+    server.start_request "/stubborn"
+    assert.is_true(watch.comes_to(1, "state = 'active' AND pid = " .. pid))
+    server.abort_request()
     assert.not_equal(pid, server.get "/pid")
     assert.equal("0 1 0", server.get "/status")
     assert.equal("t", db.psql("SELECT pg_terminate_backend(" .. pid .. ")", url))
@@ -177,14 +169,14 @@ describe("a request of nginx that dies #programs", function()
 
   it("uses nothing up, a thousand times over", function()
     local function rounds(n)
-      for _ = 1, n do server.get_many("/wide", 50, "--max-time 0.3") end
-      assert.is_true(comes_to(0, of_database .. "state <> 'idle'"))
+      for _ = 1, n do server.get_many("/wide", 100, "--max-time 0.3") end
+      assert.is_true(watch.comes_to(0, "state <> 'idle'"))
       assert.matches(" 0$", server.get "/status")
     end
-    rounds(3)
+    rounds(2)
     local descriptors, threads, memory = server.get("/usage"):match "(%d+) (%d+) (%d+)"
-    rounds(17)
-    assert.is_true(count(of_database .. "true") <= 52)
+    rounds(8)
+    assert.is_true(watch.count("true") <= 52)
     local descriptors_then, threads_then, memory_then = server.get("/usage"):match "(%d+) (%d+) (%d+)"
     -- of a pool that may have grown to 50, with three for each
     assert.is_true(tonumber(descriptors_then) <= 200, descriptors .. " → " .. descriptors_then)

@@ -36,27 +36,17 @@ conn:close()]],
 }
 
 describe("a worker of nginx #programs", function()
-  local url, drop, server
+  local url, drop, server, watch
 
-  setup(function() url, drop = db.create() end)
+  setup(function()
+    url, drop = db.create()
+    watch = db.watch(url)
+  end)
   teardown(function() drop() end)
 
   local function start(more)
     server = nginx.start{ url = url, http = (more or "") .. http, content = content }
     return server
-  end
-
-  local function count(what)
-    return tonumber(db.psql("SELECT count(*) FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
-      .. "AND datname = current_database() AND " .. what, url))
-  end
-
-  local function comes_to(number, what)
-    for _ = 1, 60 do
-      if count(what) == number then return true end
-      os.execute "sleep 0.05"
-    end
-    return false
   end
 
   it("finishes its requests when it is reloaded", function()
@@ -80,10 +70,10 @@ describe("a worker of nginx #programs", function()
       start()
       for _ = 1, 8 do server.start_request(signal == "stop" and "/long" or "/doze") end
       for _ = 1, 8 do server.start_request "/connect" end
-      assert.is_true(comes_to(8, "state = 'active'"))
+      assert.is_true(watch.comes_to(8, "state = 'active'"))
       server.signal(signal)
       server.wait_until_gone()
-      assert.is_true(comes_to(0, "state = 'idle'"))
+      assert.is_true(watch.comes_to(0, "state = 'idle'"))
       server.stop()
       db.psql("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE query LIKE '%long_query%' "
         .. "AND pid <> pg_backend_pid()", url)
@@ -94,7 +84,7 @@ describe("a worker of nginx #programs", function()
     start()
     local pid, worker = server.get "/pid", server.worker()
     server.start_request("/long", 5, 4)
-    assert.is_true(comes_to(4, "state = 'active'"))
+    assert.is_true(watch.comes_to(4, "state = 'active'"))
     os.execute("kill -KILL " .. worker)
     local ok, other
     for _ = 1, 40 do
@@ -118,7 +108,7 @@ describe("a worker of nginx #programs", function()
 }]])) }
     local first, own = server.get("/inherited"):match "(%d+) (%d+)"
     assert.not_equal(first, own)
-    assert.equal(1, count("pid = " .. first)) -- the master's, which nobody has closed
+    assert.equal(1, watch.count("pid = " .. first)) -- the master's, which nobody has closed
     assert.equal("undisturbed", server.get "/child")
     server.stop()
   end)
@@ -139,8 +129,8 @@ describe("a worker of nginx #programs", function()
     for _ = 1, 4 do assert.equal("slept", server.get "/nap") end
     server.get_many("/connect", 16)
     server.start_request("/long", 0.3)
-    assert.is_true(comes_to(1, "query LIKE '%long_query%'"))
-    assert.is_true(comes_to(0, "query LIKE '%long_query%'"))
+    assert.is_true(watch.comes_to(1, "query LIKE '%long_query%'"))
+    assert.is_true(watch.comes_to(0, "query LIKE '%long_query%'"))
     assert.equal("1", server.get "/connect")
     server.stop()
   end)

@@ -144,8 +144,12 @@ function nginx.start(options)
   -- @tparam ?number seconds after which the client goes away
   -- @tparam[opt=1] number n how many
   function self.start_request(path, seconds, n)
-    os.execute(("%s > /dev/null 2>&1 &"):format(many(path, n or 1, seconds and "--max-time " .. seconds or "")))
+    os.execute(("%s > /dev/null 2>&1 & echo $! > %s/client"):format(
+      many(path, n or 1, seconds and "--max-time " .. seconds or ""), directory))
   end
+
+  --- Lets the client of the requests that were started last go away.
+  function self.abort_request() run(("kill $(cat %s/client)"):format(directory)) end
 
   --- The process id of the worker.
   function self.worker() return run(("pgrep -P $(cat %s/nginx.pid) | head -n 1"):format(directory)) end
