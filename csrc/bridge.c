@@ -46,14 +46,15 @@
 
 typedef struct slot {
   int notify;          /* the channel's descriptor, -1: the slot is free */
-  int watched;         /* what epoll knows for it, or -1 */
+  int watched;         /* what it was armed for last, or -1 */
   uint32_t generation; /* grows with each arming and disarming */
   uint32_t events;     /* what it is armed for, 0: it is not */
   int64_t deadline;    /* in nanoseconds, or NEVER */
 } slot;
 
+/* `sending` is held while bytes are on their way, and taken before `lock` */
 static struct {
-  pthread_mutex_t lock;
+  pthread_mutex_t sending, lock;
   pid_t pid; /* the process that the rest belongs to, 0: nothing runs */
   int epoll, timer, listener;
   slot *slots;
@@ -61,8 +62,17 @@ static struct {
   int64_t alarm; /* when the timer goes off, or NEVER */
   struct sockaddr_un address;
   char directory[sizeof(((struct sockaddr_un *)0)->sun_path)];
-} bridge = {PTHREAD_MUTEX_INITIALIZER, 0,  -1, -1, -1, NULL, 0, NEVER,
-            {AF_UNIX, ""},             ""};
+} bridge = {PTHREAD_MUTEX_INITIALIZER,
+            PTHREAD_MUTEX_INITIALIZER,
+            0,
+            -1,
+            -1,
+            -1,
+            NULL,
+            0,
+            NEVER,
+            {AF_UNIX, ""},
+            ""};
 
 /* ---- under the lock ---- */
 
@@ -90,17 +100,31 @@ static void disarm(slot *s) {
   s->deadline = NEVER;
 }
 
-/* answers the arming; nobody at the other end is no concern of ours */
-static void answer(slot *s, char byte) {
+/* a byte that is to be sent */
+typedef struct letter {
+  int fd;
+  char byte;
+} letter;
+
+/* what answers the arming, which is void then */
+static letter answer(slot *s, char byte) {
+  letter l;
   disarm(s);
-  (void)!send(s->notify, &byte, 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+  l.fd = s->notify;
+  l.byte = byte;
+  return l;
 }
 
-static void answer_ready(slot *s, uint32_t ready) {
+static letter answer_ready(slot *s, uint32_t ready) {
   uint32_t events = ready & s->events;
   /* an error or the end counts as ready: the next step meets it */
   if (ready & (EPOLLERR | EPOLLHUP | EPOLLRDHUP)) events = s->events;
-  answer(s, events == EPOLLIN ? 'r' : events == EPOLLOUT ? 'w' : 'b');
+  return answer(s, events == EPOLLIN ? 'r' : events == EPOLLOUT ? 'w' : 'b');
+}
+
+/* holding `sending`; nobody at the other end is no concern of ours */
+static void dispatch(const letter *l) {
+  (void)!send(l->fd, &l->byte, 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 static void arm(slot *s, uint32_t events, int64_t deadline) {
@@ -123,20 +147,13 @@ static slot *find(pgv_ticket ticket) {
              : NULL;
 }
 
-static void unwatch(slot *s) {
-  if (s->watched >= 0) epoll_ctl(bridge.epoll, EPOLL_CTL_DEL, s->watched, NULL);
-  s->watched = -1;
-}
-
-/* tells epoll what the slot is armed for; 0 or an errno */
+/*
+** Tells epoll what the slot is armed for; 0 or an errno. A descriptor stays
+** with epoll when it has reported once, or is no longer of interest: what it
+** reports for a void ticket is ignored.
+*/
 static int watch(slot *s, int fd) {
   struct epoll_event e;
-  uint32_t i;
-  if (s->watched != fd) {
-    unwatch(s);
-    for (i = 0; i < bridge.n; i++)
-      if (bridge.slots[i].watched == fd) unwatch(&bridge.slots[i]);
-  }
   memset(&e, 0, sizeof e);
   e.events = s->events | EPOLLRDHUP | EPOLLONESHOT;
   e.data.u64 = ticket_of(s);
@@ -147,6 +164,9 @@ static int watch(slot *s, int fd) {
   return 0;
 }
 
+/* ---- the thread ---- */
+
+/* holding both; those who have waited long enough, which may be all */
 static void expire(void) {
   uint64_t times;
   int64_t next = NEVER, t = now();
@@ -154,29 +174,36 @@ static void expire(void) {
   (void)!read(bridge.timer, &times, sizeof times);
   for (i = 0; i < bridge.n; i++) {
     slot *s = &bridge.slots[i];
-    if (s->deadline <= t) answer(s, 't');
+    if (s->deadline <= t) {
+      letter l = answer(s, 't');
+      dispatch(&l);
+    }
     if (s->deadline < next) next = s->deadline;
   }
   set_alarm(next);
 }
 
-/* ---- the thread ---- */
-
+/* Bytes are sent while the lock is free: who arms a channel need not wait for
+** that. `sending` keeps their descriptors open. */
 static void *serve(void *arg) {
   struct epoll_event events[BATCH];
+  letter letters[BATCH];
   (void)arg;
   for (;;) {
-    int i, n = epoll_wait(bridge.epoll, events, BATCH, -1);
+    int i, count = 0, n = epoll_wait(bridge.epoll, events, BATCH, -1);
     if (n < 0 && errno != EINTR) return NULL;
+    pthread_mutex_lock(&bridge.sending);
     pthread_mutex_lock(&bridge.lock);
     for (i = 0; i < n; i++) {
       slot *s = NULL;
       if (events[i].data.u64 == ALARM)
         expire();
       else if ((s = find(events[i].data.u64)) != NULL)
-        answer_ready(s, events[i].events);
+        letters[count++] = answer_ready(s, events[i].events);
     }
     pthread_mutex_unlock(&bridge.lock);
+    for (i = 0; i < count; i++) dispatch(&letters[i]);
+    pthread_mutex_unlock(&bridge.sending);
   }
 }
 
@@ -184,7 +211,7 @@ static void *serve(void *arg) {
 
 /* the thread, if there is one, goes on: it must find its descriptors */
 static void remove_files(void) {
-  if (bridge.pid != getpid()) return;
+  if (bridge.pid != pgv_pid()) return;
   if (bridge.address.sun_path[0] != '\0') unlink(bridge.address.sun_path);
   if (bridge.directory[0] != '\0') rmdir(bridge.directory);
 }
@@ -205,7 +232,7 @@ static void reset(void) {
   bridge.n = 0;
   bridge.alarm = NEVER;
   bridge.directory[0] = bridge.address.sun_path[0] = '\0';
-  bridge.lock = unlocked; /* the parent's thread may have held it */
+  bridge.sending = bridge.lock = unlocked; /* the parent's may have been held */
   bridge.pid = 0;
 }
 
@@ -249,9 +276,9 @@ static int open_epoll(void) {
 static void start(lua_State *L) {
   static int hooked;
   int failure;
-  if (bridge.pid == getpid()) return;
+  if (bridge.pid == pgv_pid()) return;
   reset();
-  bridge.pid = getpid();
+  bridge.pid = pgv_pid();
   if (open_epoll() && open_listener())
     failure = pgv_thread_start(serve, NULL, STACK);
   else
@@ -259,8 +286,8 @@ static void start(lua_State *L) {
   if (failure != 0) {
     remove_files();
     reset();
-    pgv_raise(L, "InterfaceError", NULL, "cannot start the readiness bridge: %s",
-              strerror(failure));
+    pgv_raise(L, "InterfaceError", NULL,
+              "cannot start the readiness bridge: %s", strerror(failure));
   }
   if (!hooked) hooked = atexit(remove_files) == 0;
 }
@@ -279,9 +306,15 @@ static channel *check_any(lua_State *L, int idx) {
 
 static channel *check_open(lua_State *L, int idx) {
   channel *c = check_any(L, idx);
-  if (c->fd < 0 || c->pid != getpid())
+  if (c->fd < 0 || c->pid != pgv_pid())
     pgv_raise(L, "InterfaceError", NULL, "channel is closed");
   return c;
+}
+
+/* is the other end open? */
+static int is_connected(const channel *c) {
+  char byte;
+  return c->fd >= 0 && recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) != 0;
 }
 
 /* a slot for the descriptor, UINT32_MAX if there is no memory */
@@ -308,7 +341,7 @@ static int is_ours(int fd, const char *token, size_t n) {
   socklen_t size = sizeof peer;
   char got[TOKEN_MAX];
   return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 &&
-         peer.pid == getpid() &&
+         peer.pid == pgv_pid() &&
          recv(fd, got, n, MSG_DONTWAIT) == (ssize_t)n &&
          memcmp(got, token, n) == 0;
 }
@@ -330,10 +363,11 @@ static int bridge_accept(lua_State *L) {
   const char *token = luaL_checklstring(L, 1, &n);
   channel *c = (channel *)lua_newuserdatauv(L, sizeof *c, 0);
   c->fd = -1;
-  c->pid = getpid();
+  c->pid = pgv_pid();
   c->slot = UINT32_MAX;
   luaL_setmetatable(L, PGV_CHANNEL);
-  if (n == 0 || n > TOKEN_MAX) pgv_argerror(L, "token: 1 to %d bytes", TOKEN_MAX);
+  if (n == 0 || n > TOKEN_MAX)
+    pgv_argerror(L, "token: 1 to %d bytes", TOKEN_MAX);
   start(L);
   for (;;) {
     c->fd = accept4(bridge.listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -378,8 +412,8 @@ static int channel_arm(lua_State *L) {
   if (failure != 0) disarm(s);
   pthread_mutex_unlock(&bridge.lock);
   if (failure != 0)
-    pgv_raise(L, "InterfaceError", NULL, "cannot wait for descriptor %d: %s", fd,
-              strerror(failure));
+    pgv_raise(L, "InterfaceError", NULL, "cannot wait for descriptor %d: %s",
+              fd, strerror(failure));
   return 0;
 }
 
@@ -390,7 +424,7 @@ pgv_ticket pgv_channel_expect(lua_State *L, int idx, int timeout) {
   slot *s;
   pthread_mutex_lock(&bridge.lock);
   s = &bridge.slots[c->slot];
-  unwatch(s);
+  s->watched = -1;
   arm(s, EPOLLIN, deadline);
   ticket = ticket_of(s);
   pthread_mutex_unlock(&bridge.lock);
@@ -399,30 +433,63 @@ pgv_ticket pgv_channel_expect(lua_State *L, int idx, int timeout) {
 
 void pgv_bridge_signal(pgv_ticket ticket) {
   slot *s;
+  pthread_mutex_lock(&bridge.sending);
   pthread_mutex_lock(&bridge.lock);
   s = find(ticket);
-  if (s != NULL) answer(s, 'r');
+  if (s != NULL) {
+    letter l = answer(s, 'r');
+    dispatch(&l);
+  }
   pthread_mutex_unlock(&bridge.lock);
+  pthread_mutex_unlock(&bridge.sending);
 }
 
 void pgv_bridge_forget(int fd) {
   uint32_t i;
-  if (fd < 0 || bridge.pid != getpid()) return;
+  if (fd < 0 || bridge.pid != pgv_pid()) return;
+  pthread_mutex_lock(&bridge.sending);
   pthread_mutex_lock(&bridge.lock);
+  epoll_ctl(bridge.epoll, EPOLL_CTL_DEL, fd, NULL);
   for (i = 0; i < bridge.n; i++) {
     slot *s = &bridge.slots[i];
     if (s->watched != fd) continue;
-    unwatch(s);
-    if (s->events != 0) answer_ready(s, EPOLLHUP);
+    s->watched = -1;
+    if (s->events != 0) {
+      letter l = answer_ready(s, EPOLLHUP);
+      dispatch(&l);
+    }
   }
   pthread_mutex_unlock(&bridge.lock);
+  pthread_mutex_unlock(&bridge.sending);
+}
+
+/* channel:expect([timeout in ms]) arms it for signal alone */
+static int channel_expect(lua_State *L) {
+  check_open(L, 1);
+  pgv_channel_expect(L, 1, 2);
+  return 0;
+}
+
+/* channel:signal() answers "r" to whoever waits; false if nobody does */
+static int channel_signal(lua_State *L) {
+  channel *c = check_any(L, 1);
+  int heard = 0;
+  if (c->fd >= 0 && c->pid == pgv_pid() && is_connected(c)) {
+    pgv_ticket ticket;
+    pthread_mutex_lock(&bridge.lock);
+    ticket = ticket_of(&bridge.slots[c->slot]);
+    heard = find(ticket) != NULL;
+    pthread_mutex_unlock(&bridge.lock);
+    if (heard) pgv_bridge_signal(ticket);
+  }
+  lua_pushboolean(L, heard);
+  return 1;
 }
 
 /* channel:disarm() no byte comes any more, but one may have come already */
 static int channel_disarm(lua_State *L) {
   channel *c = check_open(L, 1);
   pthread_mutex_lock(&bridge.lock);
-  unwatch(&bridge.slots[c->slot]);
   disarm(&bridge.slots[c->slot]);
   pthread_mutex_unlock(&bridge.lock);
   return 0;
@@ -430,24 +497,22 @@ static int channel_disarm(lua_State *L) {
 
 /* channel:is_connected() → false once the other end is closed */
 static int channel_is_connected(lua_State *L) {
-  channel *c = check_any(L, 1);
-  char byte;
-  lua_pushboolean(L, c->fd >= 0 && recv(c->fd, &byte, 1,
-                                        MSG_PEEK | MSG_DONTWAIT) != 0);
+  lua_pushboolean(L, is_connected(check_any(L, 1)));
   return 1;
 }
 
 /* a forked child closes its copy of the descriptor and leaves the rest be */
 static int channel_close(lua_State *L) {
   channel *c = check_any(L, 1);
-  if (c->slot != UINT32_MAX && c->pid == getpid()) {
+  if (c->slot != UINT32_MAX && c->pid == pgv_pid()) {
     slot *s;
+    pthread_mutex_lock(&bridge.sending);
     pthread_mutex_lock(&bridge.lock);
     s = &bridge.slots[c->slot];
-    unwatch(s);
     disarm(s);
-    s->notify = -1;
+    s->notify = s->watched = -1;
     pthread_mutex_unlock(&bridge.lock);
+    pthread_mutex_unlock(&bridge.sending);
   }
   c->slot = UINT32_MAX;
   close_fd(&c->fd);
@@ -465,6 +530,8 @@ static int channel_tostring(lua_State *L) {
 
 static const luaL_Reg channel_methods[] = {
     {"arm", channel_arm},
+    {"expect", channel_expect},
+    {"signal", channel_signal},
     {"disarm", channel_disarm},
     {"is_connected", channel_is_connected},
     {"close", channel_close},

@@ -61,7 +61,7 @@ static PGconn *take_out(pgv_conn *c) {
   pgv_buf_free(&c->scratch);
   if (pg == NULL) return NULL;
   pgv_bridge_forget(PQsocket(pg));
-  if (c->pid == getpid()) return pg;
+  if (c->pid == pgv_pid()) return pg;
   if (PQsocket(pg) >= 0) close(PQsocket(pg));
   return NULL;
 }
@@ -96,6 +96,20 @@ static int conn_abandon(lua_State *L) {
       pgv_thread_run(cancel_and_finish, pg) != 0)
     PQfinish(pg);
   return 0;
+}
+
+/*
+** conn:transfer() → the same connection in a new box. Whoever still has the
+** old one finds it closed: he cannot disturb its next user.
+*/
+static int conn_transfer(lua_State *L) {
+  pgv_conn *c = pgv_check_conn(L, 1), *to = pgv_conn_new(L);
+  *to = *c;
+  pgv_bridge_forget(PQsocket(c->pg));
+  c->pg = NULL;
+  c->notices = NULL;
+  memset(&c->scratch, 0, sizeof c->scratch);
+  return 1;
 }
 
 static int conn_gc(lua_State *L) {
@@ -289,6 +303,7 @@ static const luaL_Reg conn_methods[] = {
     {"escape_identifier", conn_escape_identifier},
     {"escape_literal", conn_escape_literal},
     {"abandon", conn_abandon},
+    {"transfer", conn_transfer},
     {"finish", conn_finish},
     {NULL, NULL},
 };

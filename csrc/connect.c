@@ -7,6 +7,7 @@
 
 #include "bridge.h"
 #include "pq.h"
+#include "thread.h"
 
 /* ---- connection strings ---- */
 
@@ -129,7 +130,7 @@ int pgv_collect_keywords(lua_State *L) {
 pgv_conn *pgv_conn_new(lua_State *L) {
   pgv_conn *c = (pgv_conn *)lua_newuserdatauv(L, sizeof *c, 0);
   memset(c, 0, sizeof *c);
-  c->pid = getpid();
+  c->pid = pgv_pid();
   c->events = "w";
   luaL_setmetatable(L, PGV_CONN);
   return c;

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "pgv.h"
+#include "thread.h"
 
 static double monotonic(void) {
   struct timespec t;
@@ -64,7 +65,7 @@ static int sys_now(lua_State *L) {
 }
 
 static int sys_pid(lua_State *L) {
-  lua_pushinteger(L, getpid());
+  lua_pushinteger(L, pgv_pid());
   return 1;
 }
 

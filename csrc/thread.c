@@ -1,5 +1,5 @@
 /*
-** Starting threads, and leaving the process while they work.
+** Starting threads, forking and leaving the process while they work.
 */
 #if !defined(_POSIX_C_SOURCE)
 #define _POSIX_C_SOURCE 200809L
@@ -15,8 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define STACK 1048576   /* name resolution and TLS need room */
-#define GRACE 1         /* seconds that an exit waits for work to end */
+#define STACK 1048576 /* name resolution and TLS need room */
+#define GRACE 1       /* seconds that an exit waits for work to end */
 
 static struct {
   pthread_mutex_t lock;
@@ -31,6 +31,17 @@ typedef struct piece {
   void (*work)(void *arg);
   void *arg;
 } piece;
+
+static pid_t process; /* 0: not known, as in a child that was just forked */
+
+static void forget_process(void) { process = 0; }
+
+pid_t pgv_pid(void) {
+  static int hooked;
+  if (!hooked) hooked = pthread_atfork(NULL, NULL, forget_process) == 0;
+  if (process == 0 || !hooked) process = getpid();
+  return process;
+}
 
 int pgv_thread_start(void *(*run)(void *arg), void *arg, size_t stack) {
   pthread_attr_t attributes;
@@ -62,7 +73,7 @@ static void *run_piece(void *arg) {
 /* at exit of a process whose work it is; a child that never had any passes */
 static void leave(void) {
   struct timespec until;
-  if (threads.pid != getpid()) return;
+  if (threads.pid != pgv_pid()) return;
   clock_gettime(CLOCK_REALTIME, &until); /* the clock of pthread_cond */
   until.tv_sec += GRACE;
   pthread_mutex_lock(&threads.lock);
@@ -76,10 +87,10 @@ static void leave(void) {
 static void after_fork(void) {
   static const pthread_mutex_t unlocked = PTHREAD_MUTEX_INITIALIZER;
   static const pthread_cond_t unwaited = PTHREAD_COND_INITIALIZER;
-  if (threads.pid == getpid()) return;
+  if (threads.pid == pgv_pid()) return;
   threads.lock = unlocked;
   threads.ended = unwaited;
-  threads.pid = getpid();
+  threads.pid = pgv_pid();
   threads.running = threads.leaving = 0;
 }
 
@@ -92,8 +103,7 @@ int pgv_thread_run(void (*work)(void *arg), void *arg) {
   after_fork();
   if (!threads.hooked) threads.hooked = atexit(leave) == 0;
   pthread_mutex_lock(&threads.lock);
-  failure = threads.leaving ? EAGAIN
-                            : pgv_thread_start(run_piece, p, STACK);
+  failure = threads.leaving ? EAGAIN : pgv_thread_start(run_piece, p, STACK);
   if (failure == 0) threads.running++;
   pthread_mutex_unlock(&threads.lock);
   if (failure != 0) free(p);

@@ -1,10 +1,15 @@
 /*
-** Threads of the core. None of them ever runs Lua.
+** Threads of the core, none of which ever runs Lua, and its process.
 */
 #ifndef PGV_THREAD_H
 #define PGV_THREAD_H
 
 #include <stddef.h>
+#include <sys/types.h>
+
+/* getpid, but without a system call, of which one per statement adds up; not
+** for threads of the core */
+pid_t pgv_pid(void);
 
 /* starts a detached thread with every signal blocked; 0 or an errno */
 int pgv_thread_start(void *(*run)(void *arg), void *arg, size_t stack);

@@ -103,10 +103,10 @@ end
 
 --- Prints a row.
 -- @tparam table row `name`, `ours`, and if there is one `peer`, `ratio`,
---   `target` (text) and `met` (boolean)
+--   `target` (text) and `met` (boolean); `on`, if it is not this interpreter
 function measure.row(row)
   local met = row.met == nil and "" or row.met and "met" or "MISSED"
-  print(("| %s | %s | %s | %s | %s | %s | %s |"):format(row.name, interpreter, row.ours, row.peer or "",
+  print(("| %s | %s | %s | %s | %s | %s | %s |"):format(row.name, row.on or interpreter, row.ours, row.peer or "",
     row.ratio and ("%.2f"):format(row.ratio) or "", row.target or "", met))
   io.stdout:flush()
 end

@@ -42,4 +42,25 @@ function db.create()
   end
 end
 
+--- Watches what the server does for a database.
+-- @tparam string url
+-- @treturn table `count(condition)`: how many of its processes there are, by a
+--   condition on pg_stat_activity; `comes_to(number, condition)`: is that their
+--   number, within some seconds?
+function db.watch(url)
+  local watch = {}
+  function watch.count(condition)
+    return tonumber(db.psql("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+      .. "AND pid <> pg_backend_pid() AND (" .. condition .. ")", url))
+  end
+  function watch.comes_to(number, condition)
+    for _ = 1, 300 do
+      if watch.count(condition) == number then return true end
+      os.execute "sleep 0.03"
+    end
+    return false
+  end
+  return watch
+end
+
 return db

@@ -44,6 +44,7 @@ worker_shutdown_timeout 10s;
 error_log error.log notice;
 pid nginx.pid;
 env PGVECTOR_URL;
+env PGMOON_PATH;
 events { worker_connections 1024; }
 http {
   access_log off;
@@ -116,24 +117,39 @@ function nginx.start(options)
   --- The body, whatever the status.
   function self.body(path) return run(curl(path)) end
 
+  -- One client for n requests at once: as many processes take their time to start.
+  local function many(path, n, arguments)
+    return curl(path .. "?[1-" .. n .. "]", ("-Z --parallel-immediate --parallel-max %d %s"):format(n, arguments))
+  end
+
   --- Sends `n` requests at once.
-  -- @treturn table the bodies
+  -- @tparam string path
+  -- @tparam number n
+  -- @tparam ?string arguments of curl's
+  -- @treturn table the bodies, empty where there was no answer
   -- @treturn number seconds that all took
-  function self.get_many(path, n)
+  function self.get_many(path, n, arguments)
     local started = run("date +%s.%N")
-    run(("cd %s && for i in $(seq %d); do %s > answer.$i 2>&1 & done; wait")
-      :format(directory, n, curl(path, "--fail-with-body")))
+    run(("cd %s && rm -f answer.* && %s || true"):format(directory, many(path, n, "-o 'answer.#1' " .. (arguments or ""))))
     local bodies = {}
-    for i = 1, n do bodies[i] = read(directory .. "/answer." .. i) end
+    for i = 1, n do
+      local ok, body = pcall(read, directory .. "/answer." .. i)
+      bodies[i] = ok and body or ""
+    end
     return bodies, tonumber(run("date +%s.%N")) - tonumber(started)
   end
 
-  --- Starts a request in the background, whose answer nobody reads.
+  --- Starts requests in the background, whose answers nobody reads.
   -- @tparam string path
   -- @tparam ?number seconds after which the client goes away
-  function self.start_request(path, seconds)
-    os.execute(("%s > /dev/null 2>&1 &"):format(curl(path, seconds and "--max-time " .. seconds)))
+  -- @tparam[opt=1] number n how many
+  function self.start_request(path, seconds, n)
+    os.execute(("%s > /dev/null 2>&1 & echo $! > %s/client"):format(
+      many(path, n or 1, seconds and "--max-time " .. seconds or ""), directory))
   end
+
+  --- Lets the client of the requests that were started last go away.
+  function self.abort_request() run(("kill $(cat %s/client)"):format(directory)) end
 
   --- The process id of the worker.
   function self.worker() return run(("pgrep -P $(cat %s/nginx.pid) | head -n 1"):format(directory)) end

@@ -25,14 +25,16 @@ local utc = { UTC = true, ["Etc/UTC"] = true, GMT = true, ["Etc/GMT"] = true, Zu
 --- Opens a connection.
 -- @tparam table keywords libpq's connection keywords → strings
 -- @tparam table waiter see pgvector.wait
+-- @tparam ?table lease the waiter's
 -- @treturn Link
 -- @raise see driver.connect
-function Link.connect(keywords, waiter)
+function Link.connect(keywords, waiter, lease)
   local self = setmetatable({
     pg = false,        -- until it is connected
     waiter = waiter,
     pid = core.pid(),  -- the process that it belongs to
-    on_abandoned = false, -- function(link), set by the pool while the link is out
+    lease = lease or false, -- what it has of a request of nginx; see pgvector.wait
+    on_orphaned = false, -- function(link, may_wait) of the pool's, for the end of that
     listening = false, -- notifications may come that nobody else wants
     waiting = false,   -- in the middle of a wait: another coroutine must keep out
     mode = false,      -- what occupies the link between calls: "COPY", "a pipeline"
@@ -111,7 +113,7 @@ function Link:_nap(seconds)
   local deadline = core.now() + seconds
   self.waiting = true
   -- a server that has something to say now is ending the connection, or notifying
-  while self.waiter.wait(self.pg, "r", deadline) do
+  while self.waiter.wait(self.pg, "r", deadline, self) do
     local ok, err = self.pg:consume_input()
     if not ok then self:_lost(err) end
   end
@@ -194,13 +196,24 @@ function Link:_flush(deadline)
   local pg = self.pg
   while true do
     local done, err = pg:flush()
-    if done then return end
+    if done then return self:_breathe() end
     if done == nil then self:_lost(err) end
     local ready = self:_wait("rw", deadline)
     if ready ~= "w" then
       local ok, consume_error = pg:consume_input()
       if not ok then self:_lost(consume_error) end
     end
+  end
+end
+
+-- Lets others run between two pieces of work, where that is not the operating
+-- system's to do.
+function Link:_breathe()
+  local breathe = self.waiter.breathe
+  if breathe and not self.waiting then
+    self.waiting = true
+    breathe(self)
+    self.waiting = false
   end
 end
 
@@ -252,17 +265,10 @@ function Link:_reusable()
     and self.pg:status() == "ok"
 end
 
---- Closes a connection, after its loop has forgotten the descriptor.
--- @param pg a core connection
--- @tparam table waiter the one that it was used with
-function Link._finish(pg, waiter)
-  waiter.release(pg)
-  pg:finish()
-end
-
 -- Closes the connection to a host that did not answer; another may follow.
 function Link:_forget_connection()
-  Link._finish(self.pg, self.waiter)
+  self.waiter.release(self.pg)
+  self.pg:finish()
   self.pg = false
 end
 
@@ -270,18 +276,33 @@ end
 function Link:close()
   self.broken = true
   if not self.pg then return end
-  if self.pid == core.pid() then
-    Link._finish(self.pg, self.waiter)
-  else
-    self.pg:finish() -- a forked child leaves its parent's loop alone, too
-  end
+  -- its loop forgets the descriptor first; a forked child leaves its parent's alone
+  if self.pid == core.pid() then self.waiter.release(self.pg) end
+  self.pg:finish()
 end
 
---- Ends the link of a user who died, and what the server does for it.
+--- Closes the connection of a user who is no more, after telling the server to
+-- stop what it does for him.
 function Link:abandon()
   self.broken = true
-  if self.pg then self.pg:abandon() end
-  if self.on_abandoned then self.on_abandoned(self) end
+  if not self.pg then return end
+  self.waiter.release(self.pg)
+  self.pg:abandon()
+end
+
+--- Takes the connection to the server away from a user who is no more, whatever
+-- he was doing with it: he, and all that he left behind, has a closed one.
+-- @treturn Link over the same connection
+function Link:_inherit()
+  local heir = setmetatable({}, Link)
+  for key, value in pairs(self) do heir[key] = value end
+  heir.pg, self.broken = self.pg:transfer(), true
+  heir.lease, heir.waiting, heir.stopping, heir.reader = false, false, false, false
+  heir.statement, heir.opening, heir.notice_handler, heir.handler_error = nil, nil, false, nil
+  heir.timeout, heir.deadline = false, false
+  self.holder, self.guard, self.on_orphaned = nil, nil, false
+  if heir.prepared then heir.prepared.link = heir end
+  return heir
 end
 
 return Link

@@ -1,6 +1,7 @@
 --- Engines: where connections come from.
 -- @module pgvector.engine
 
+local cancel = require "pgvector.driver.cancel"
 local class = require "pgvector.class"
 local Connection = require "pgvector.engine.connection"
 local errors = require "pgvector.errors"
@@ -83,8 +84,8 @@ function Engine._new(target, options)
     _keywords = keywords,
     _execution = Execution.new(TypeInfo.new(), options.hide_parameters, echo_function(options.echo)),
   }, Engine)
-  local function open()
-    local link = Link.connect(keywords, waiter)
+  local function open(lease)
+    local link = Link.connect(keywords, waiter, lease)
     local ok, err = pcall(link._pin_settings, link, options.timezone or nil,
       options.statement_timeout or nil, execute.simple)
     if not ok then
@@ -99,6 +100,7 @@ function Engine._new(target, options)
     open = open,
     ping = function(link) execute.simple(link, "SELECT 1"):clear() end,
     rollback = function(link) execute.simple(link, "ROLLBACK"):clear() end,
+    recover = function(link) self:_recover(link) end,
     warn = options.warn or function(message) io.stderr:write("pgvector: ", message, "\n") end,
   })
   return self
@@ -111,8 +113,27 @@ local function release_locks(link)
   execute.simple(link, (open and "ROLLBACK; " or "") .. "SELECT pg_catalog.pg_advisory_unlock_all()"):clear()
 end
 
+-- Stops what runs, and forgets the prepared statements: there may be one whose
+-- user did not live to note it.
+local function reset(link)
+  cancel.stop(link)
+  if not link.prepared or not link:_reusable() then return end
+  local open = link.pg:transaction_status() ~= "idle"
+  execute.simple(link, (open and "ROLLBACK; " or "") .. "DEALLOCATE ALL"):clear()
+  link.prepared:lost()
+end
+
+-- Returns a link whose user is no more.
+function Engine:_recover(link)
+  if not pcall(reset, link) then link.broken = true end
+  self:_give_back(link)
+end
+
 -- Returns a link to the pool; the loss of one to the server ends its generation.
 function Engine:_give_back(link)
+  if not link.holder then return end -- it was taken away from a request that was over
+  if link.cancelling then pcall(cancel.settle, link) end
+  if link.types_changed then self._execution.typeinfo:forget() end
   if link.lost then self._pool:invalidate() end
   link.statement, link.types_changed, link.opening, link.timeout = nil, nil, nil, false
   -- what is open is about to be rolled back

@@ -15,9 +15,10 @@ local class = require "pgvector.class"
 local compat = require "pgvector.compat"
 local core = require "pgvector.core"
 local errors = require "pgvector.errors"
-local Link = require "pgvector.driver.link"
 
 local Pool = class("Pool")
+
+local weak = { __mode = "v" }
 
 -- Seconds between two full collections on behalf of an exhausted pool.
 local COLLECT_EVERY = 1
@@ -26,14 +27,13 @@ local COLLECT_EVERY = 1
 -- @tparam table options pool_size, max_overflow, pool_timeout, pool_recycle,
 --   pool_pre_ping, pool_use_lifo, pool_reset_on_return; all present
 -- @tparam table waiter see pgvector.wait
--- @tparam table calls `open()` opens a Link; `ping(link)` runs a trivial
+-- @tparam table calls `open(lease)` opens a Link; `ping(link)` runs a trivial
 --   statement on one, raises if it is dead; `rollback(link)` ends a transaction
---   that a user left open; `warn(message)`
+--   that a user left open; `recover(link)` stops what a user left running, and
+--   gives the link back; `warn(message)`
 -- @treturn Pool
 function Pool.new(options, waiter, calls)
   local self = setmetatable({ options = options, waiter = waiter, calls = calls }, Pool)
-  -- a link has this while it is out, for a waiter that finds its user dead
-  self.on_abandoned = function(link) self:checkin(link) end
   self.generation = 0           -- links of an older one are not reused
   self.collected = -math.huge   -- when the last full collection was
   self:_empty()
@@ -59,11 +59,13 @@ function Pool:_fit(link) return link:_reusable() and not self:_stale(link) end
 ---- places -----------------------------------------------------------------------
 
 -- A holder is what the pool knows of somebody who has, or waits for, a place:
--- the core connection in use, or a link that was handed over and not yet taken.
--- It must not lead to the guard. The link in use does, so that it counts as
--- used as long as anything still refers to it.
+-- the core connection in use, or a link that was handed over and not yet taken,
+-- and in nginx what it has of its request. It must not lead to the guard. The
+-- link in use does, so that it counts as used as long as anything still refers
+-- to it: it is in `out`, which is weak.
 function Pool:_new_holder()
-  local holder, lost = { pg = nil, link = nil, turn = nil, done = false }, self.lost
+  local holder, lost = { pg = nil, link = nil, turn = nil, lease = nil, done = false }, self.lost
+  holder.out = setmetatable({}, weak)
   return holder, compat.guard(function()
     if not holder.done then lost[#lost + 1] = holder end
   end)
@@ -108,6 +110,31 @@ function Pool:_leave_queue(holder)
   end
 end
 
+-- Ends a connection, and what the server still does for it.
+function Pool:_abandon(pg)
+  self.waiter.release(pg)
+  pg:abandon()
+end
+
+-- The request of nginx that a holder belonged to is over, whatever it was doing:
+-- queueing, or connecting to the link that is given, or using one. Where one may
+-- wait a link that was in use is made fit for others.
+function Pool:_orphaned(holder, link, may_wait)
+  holder.lease = nil
+  link = link or holder.out.link
+  if holder.done then return end
+  if not self.holders[holder] then
+    self:_leave_queue(holder)
+  elseif may_wait and link and link.holder == holder and not link.broken then
+    local heir = link:_inherit()
+    holder.pg, holder.out.link = heir.pg, heir
+    self.calls.recover(heir)
+  else
+    if link then link:abandon() elseif holder.pg then self:_abandon(holder.pg) end
+    self:_pass_on(holder, holder.link)
+  end
+end
+
 -- Ends what the holders left behind that are no more.
 function Pool:_recover()
   while #self.lost > 0 do
@@ -117,7 +144,8 @@ function Pool:_recover()
       if holder.turn then holder.turn.wake() end -- so that the loop forgets it, too
     else
       local pg, link = holder.pg, holder.link
-      if pg then Link._finish(pg, self.waiter) end
+      if pg then self:_abandon(pg) end
+      if holder.lease then self.waiter.leave(holder.lease) end
       self:_pass_on(holder, link)
       if pg then
         self.calls.warn("a connection was not given back to the pool: it was collected without close()")
@@ -169,7 +197,7 @@ end
 function Pool:_take_place(holder)
   if self.waiter.reclaim and self:_is_full() then self.waiter.reclaim() end
   if self:_is_full() then
-    local turn = self.waiter.turn()
+    local turn = self.waiter.turn(holder.lease)
     if turn then return self:_queue_up(holder, turn) end
     self:_search()
     if self:_is_full() then
@@ -193,11 +221,11 @@ function Pool:_link_for(holder)
     link = link or table.remove(self.idle, options.pool_use_lifo and #self.idle or 1)
     if not link then
       local generation = self.generation
-      link = self.calls.open()
+      link = self.calls.open(holder.lease)
       link.generation = generation
       return link
     end
-    holder.pg = link.pg
+    holder.pg, link.lease = link.pg, holder.lease
     if not self:_fit(link) then
       link:close()
     elseif options.pool_pre_ping and not is_tested and not pcall(self.calls.ping, link) then
@@ -211,20 +239,31 @@ function Pool:_link_for(holder)
   end
 end
 
+-- Made here, so that it shares no variables with a coroutine that has not ended:
+-- nginx reuses the stacks of dead ones.
+local function orphaning(pool, holder)
+  return function(link, may_wait) pool:_orphaned(holder, link, may_wait) end
+end
+
 --- Takes a link out; a coroutine waits for it up to pool_timeout seconds.
 -- @treturn Link
 -- @raise TimeoutError when all are out, OperationalError when connecting fails
 function Pool:checkout()
   self:_look_around()
   local holder, guard = self:_new_holder()
-  self:_take_place(holder)
-  local ok, link = pcall(self._link_for, self, holder)
+  local on_orphaned = orphaning(self, holder)
+  holder.lease = self.waiter.enter and self.waiter.enter(on_orphaned)
+  local ok, link = pcall(self._take_place, self, holder)
+  if ok then
+    ok, link = pcall(self._link_for, self, holder)
+    if not ok then self:_pass_on(holder, nil) end
+  end
   if not ok then
-    self:_pass_on(holder, nil)
+    if holder.lease then self.waiter.leave(holder.lease) end
     error(link, 0)
   end
-  holder.pg = link.pg
-  link.holder, link.guard, link.on_abandoned = holder, guard, self.on_abandoned
+  holder.pg, holder.out.link = link.pg, link
+  link.holder, link.guard, link.on_orphaned = holder, guard, on_orphaned
   return link
 end
 
@@ -241,12 +280,10 @@ function Pool:checkin(link)
   if fit and self.options.pool_reset_on_return == "rollback" and link.pg:transaction_status() ~= "idle" then
     fit = pcall(self.calls.rollback, link) and self:_fit(link)
   end
-  link.holder, link.guard, link.on_abandoned, link.notice_handler = nil, nil, false, false
-  if not fit then
-    link:close()
-  elseif self.waiter.rest then
-    self.waiter.rest(link.pg)
-  end
+  link.holder, link.guard, link.on_orphaned, link.notice_handler = nil, nil, false, false
+  if not fit then link:close() end
+  if link.lease then self.waiter.leave(link.lease) end
+  link.lease = false
   self:_pass_on(holder, fit and link or nil)
 end
 

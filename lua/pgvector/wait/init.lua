@@ -16,13 +16,18 @@
 --   leaves it to the loop to run the coroutine, and returns false if that is
 --   known to be dead.
 --
--- The waiter of nginx has more:
+-- The waiter of nginx has more, for requests may end at any wait without a word:
 --
 -- * `check()` raises where no command may be sent.
+-- * `enter(on_end)` gives a lease to who asks the pool for a link, or nil where
+--   none is needed; a link has it in its field `lease`. `on_end(link, may_wait)`
+--   is called if the request ends before `leave(lease)`, with the link that it
+--   waited for at that time.
+-- * `reclaim()` looks for such requests at once.
 -- * `connect(keywords, link)` connects, or returns false.
--- * `rest(conn)` is called when a connection goes back to the pool.
--- * `reclaim()` abandons the links of requests that are over.
--- * `wait` is told the link, too.
+-- * `pause(link, seconds)` lets others run; `breathe(link)` does if they have not
+--   for long.
+-- * `wait` is told the link, `turn` the lease.
 --
 -- @module pgvector.wait
 

@@ -1,10 +1,11 @@
 --- Waits inside nginx without blocking the worker process.
 --
--- A cosocket can wait for nothing but itself. So each connection that is out
--- of the pool has a channel: a cosocket, connected to the core's readiness
--- bridge, that receives a byte when libpq's own socket is ready. The channel
--- belongs to the request and ends with it; the connection to the server does
--- not, and goes back to the pool.
+-- A cosocket can wait for nothing but itself. So whoever wants a connection has
+-- a channel: a cosocket, connected to the core's readiness bridge, that receives
+-- a byte when libpq's own socket is ready, and in other cases when there is
+-- something to wait for. The channel belongs to the request and ends with it;
+-- the connection to the server does not, and goes back to the pool. What a
+-- request has of both is its lease.
 --
 -- What may be done depends on nginx's phase, which is asked at each call.
 -- @module pgvector.wait.openresty
@@ -32,14 +33,22 @@ local REAP_INTERVAL = 0.2
 -- Time-outs are the bridge's, because nginx logs an error for each of its own.
 local NO_TIMEOUT = 2147483647
 
+-- After so many seconds without a wait the worker's other requests get a turn,
+-- for so many: no time at all would be over before the wait begins.
+local LONG = 0.004
+local MOMENT = 0.0001
+
 local ready_events = { r = "r", w = "w", b = "rw" }
 
--- What a connection has while it is out of the pool: { socket =, channel =,
--- busy =, attempt =, owner = { link = } }, by the core connection, or by the
--- link while that connects. The link is held weakly: the pool finds those that
--- were forgotten.
+-- The set of those who have a channel: { socket =, channel =, options = of the
+-- channel's connect, busy = while it waits, since = when that ended last,
+-- attempt =, on_end =, link = while it waits for it }. The link of one that does
+-- not wait is not held: the pool finds those that were forgotten.
 local leases = {}
-local weak = { __mode = "v" }
+
+-- Leases of requests that gave theirs back. Their cosockets rest in nginx, their
+-- other ends here.
+local spare = {}
 
 local reaping = false
 local tokens = 0
@@ -58,64 +67,147 @@ openresty.check = check
 
 ---- channels ---------------------------------------------------------------------
 
-local function open_channel()
+local function drop_channel(lease)
+  if lease.channel then lease.channel:close() end
+  -- not ours to close any more if its request is over
+  if lease.socket then pcall(lease.socket.close, lease.socket) end
+  lease.channel, lease.socket = nil, nil
+end
+
+-- Connects a cosocket to the other end that the lease has, or to a new one.
+local function open_channel(lease)
   local socket = ngx.socket.tcp()
   socket:settimeout(NO_TIMEOUT)
-  local address = core.bridge.address()
-  local ok, err = socket:connect("unix:" .. address)
-  tokens = tokens + 1
-  local token = ("%016x"):format(tokens)
-  if ok then ok, err = socket:send(token) end
+  local ok, err = socket:connect("unix:" .. core.bridge.address(), lease.options)
+  if ok and lease.channel then
+    if socket:getreusedtimes() > 0 then
+      lease.socket = socket
+      return
+    end
+    drop_channel(lease) -- nginx needed its connection for something else
+  end
+  if ok then ok, err = socket:send(lease.options.pool) end
   if not ok then
     socket:close()
     errors.raise("InterfaceError", "cannot open a channel to the readiness bridge: %s", tostring(err))
   end
-  local accepted, channel = pcall(core.bridge.accept, token)
+  local accepted, channel = pcall(core.bridge.accept, lease.options.pool)
   if not accepted then
     socket:close()
     error(channel, 0)
   end
-  return socket, channel
+  lease.socket, lease.channel = socket, channel
 end
 
-local function close_channel(lease)
-  if not lease.channel then return end
-  lease.channel:close()
-  -- not ours to close any more if its request is over
-  pcall(lease.socket.close, lease.socket)
-  lease.channel, lease.socket = nil, nil
+local function new_lease()
+  tokens = tokens + 1
+  return {
+    -- a pool of nginx's for each, to get back the very cosocket that was left in it
+    options = { pool = ("pgvector:%016x"):format(tokens), pool_size = 1 },
+  }
 end
 
---- Gives up what a connection has of the request that used it.
-function openresty.release(key)
-  local lease = leases[key]
-  if not lease then return end
-  leases[key] = nil
-  close_channel(lease)
+--- Gives somebody a lease.
+-- @tparam function on_end called once, if the request is over and the lease was
+--   not given back: with the link that it waited for, or nil, and whether one may
+--   wait for the server there
+-- @treturn ?table nil where blocking is in order
+function openresty.enter(on_end)
+  if not check() then return nil end
+  local lease = table.remove(spare) or new_lease()
+  lease.on_end, lease.since = on_end, core.now()
+  open_channel(lease)
+  leases[lease] = true
+  openresty._start_reaper()
+  return lease
+end
+
+--- Takes a lease back.
+function openresty.leave(lease)
+  leases[lease] = nil
   if lease.attempt then lease.attempt:abandon() end
+  local kept = false
+  if lease.socket and not lease.busy then
+    local ok, done = pcall(lease.socket.setkeepalive, lease.socket, 0, 1)
+    kept = ok and done
+  end
+  lease.attempt, lease.on_end, lease.link = nil, nil, nil
+  if kept then
+    lease.socket = nil
+    spare[#spare + 1] = lease
+  else
+    drop_channel(lease)
+  end
 end
 
---- A connection in the pool belongs to no request.
-openresty.rest = openresty.release
+-- Arms the lease's channel by `arm(channel, milliseconds or nil, …)` and
+-- receives the answer. A channel that another request left behind is replaced.
+local function ask(lease, link, deadline, arm, ...)
+  openresty._start_reaper()
+  lease.busy, lease.link = true, link
+  local fresh, byte, err
+  repeat
+    fresh = not lease.channel
+    if fresh then open_channel(lease) end
+    arm(lease.channel, deadline and math.max(0, (deadline - core.now()) * 1000), ...)
+    local ok
+    ok, byte, err = pcall(lease.socket.receive, lease.socket, 1)
+    if not ok then byte, err = nil, byte end
+    if not byte then drop_channel(lease) end
+  until byte or fresh
+  lease.busy, lease.link, lease.since = false, nil, core.now()
+  if not byte then
+    errors.raise("InterfaceError", "the channel to the readiness bridge failed: %s", tostring(err))
+  end
+  return byte
+end
 
---- Takes back the connections of requests that died, or ended without closing
--- them.
-function openresty.reclaim()
+local function nothing() end
+
+-- The lease of a link; one that was taken out where that is not needed has none yet.
+local function lease_of(link)
+  local lease = link.lease
+  if not lease then
+    lease = openresty.enter(link.on_orphaned or nothing)
+    link.lease = lease
+  end
+  return lease
+end
+
+---- requests that are over -------------------------------------------------------
+
+-- Those whose request closed its cosocket without giving the lease back.
+local function take_dead()
   local dead = {}
-  for key, lease in pairs(leases) do
-    if lease.channel and not lease.channel:is_connected() then dead[#dead + 1] = key end
+  for lease in pairs(leases) do
+    if lease.channel and not lease.channel:is_connected() then dead[#dead + 1] = lease end
   end
-  for _, key in ipairs(dead) do
-    local link = leases[key].owner.link
-    openresty.release(key)
-    if link then link:abandon() end
+  for _, lease in ipairs(dead) do leases[lease] = nil end
+  return dead
+end
+
+local function bury(premature, dead)
+  for _, lease in ipairs(dead) do
+    local link, on_end = lease.link, lease.on_end
+    drop_channel(lease)
+    if lease.attempt then lease.attempt:abandon() end
+    -- each may have to wait for the server
+    if premature then on_end(link, false) else ngx.thread.spawn(on_end, link, true) end
   end
+end
+
+--- Looks for leases of requests that died, or ended without giving them back.
+function openresty.reclaim()
+  local dead = take_dead()
+  -- the one who asks may not wait for what others left
+  if dead[1] and not ngx.timer.at(0, bury, dead) then bury(true, dead) end
 end
 
 local function reap(premature)
   reaping = false
-  openresty.reclaim()
+  local dead = take_dead()
   if not premature and next(leases) then openresty._start_reaper() end
+  bury(premature, dead)
 end
 
 function openresty._start_reaper()
@@ -123,49 +215,48 @@ function openresty._start_reaper()
   if not reaping then reaping = ngx.timer.at(REAP_INTERVAL, reap) or false end
 end
 
--- Arms the channel of leases[key] by `arm(channel, milliseconds or nil)` and
--- receives the answer. A channel that another request left behind is replaced.
-local function converse(key, link, deadline, arm)
-  local lease = leases[key]
-  if not lease then
-    lease = { owner = setmetatable({ link = link }, weak) }
-    leases[key] = lease
-  end
-  openresty._start_reaper()
-  if lease.busy then close_channel(lease) end -- a byte for somebody else may be under way
-  local fresh, byte, err
-  repeat
-    fresh = not lease.channel
-    if fresh then lease.socket, lease.channel = open_channel() end
-    local channel, socket = lease.channel, lease.socket
-    lease.busy = true
-    arm(channel, deadline and math.max(0, (deadline - core.now()) * 1000))
-    local ok
-    ok, byte, err = pcall(socket.receive, socket, 1)
-    if not ok then byte, err = nil, byte end
-    if not byte then close_channel(lease) end
-    lease.busy = false
-  until byte or fresh
-  if not byte then
-    errors.raise("InterfaceError", "the channel to the readiness bridge failed: %s", tostring(err))
-  end
-  return byte
-end
-
 ---- what a link asks for -----------------------------------------------------------
 
+local function arm_socket(channel, timeout, fd, events) channel:arm(fd, events, timeout) end
+
 --- Waits until the connection's socket is ready.
--- @param conn a core connection
+-- @param conn a core connection, or a request to cancel what one does
 -- @tparam string events "r", "w" or "rw"
 -- @tparam ?number deadline in seconds of core.now(); nil waits for ever
 -- @tparam Link link the connection's link
 -- @treturn ?string the events that are ready, nil when the deadline has passed
 function openresty.wait(conn, events, deadline, link)
   if not check() then return blocking.wait(conn, events, deadline) end
-  local byte = converse(conn, link, deadline, function(channel, timeout)
-    channel:arm(conn:socket(), events, timeout)
-  end)
+  local lease = lease_of(link)
+  -- another light thread may be waiting for the statement that this one cancels
+  local own = lease.busy and openresty.enter(nothing)
+  local ok, byte = pcall(ask, own or lease, link, deadline, arm_socket, conn:socket(), events)
+  if own then openresty.leave(own) end
+  if not ok then error(byte, 0) end
   return ready_events[byte]
+end
+
+local function arm_time(channel, timeout) channel:expect(timeout) end
+
+--- Lets the worker's other requests run for a moment.
+-- @tparam Link link
+-- @tparam number seconds
+function openresty.pause(link, seconds)
+  ask(lease_of(link), link, core.now() + seconds, arm_time)
+end
+
+--- The same, if the link has not waited for long.
+-- @tparam Link link
+function openresty.breathe(link)
+  local lease = link.lease
+  if lease and not lease.busy and core.now() - lease.since > LONG and check() then
+    openresty.pause(link, MOMENT)
+  end
+end
+
+local function arm_attempt(channel, _, lease, keywords)
+  if lease.attempt then lease.attempt:abandon() end
+  lease.attempt = core.connect_begin(keywords, channel)
 end
 
 --- Connects in a thread: looking up names and reading certificates does not
@@ -176,35 +267,24 @@ end
 --   report; or false where blocking is in order
 function openresty.connect(keywords, link)
   if not check() then return false end
-  local attempt
-  local ok, err = pcall(converse, link, link, nil, function(channel)
-    if attempt then attempt:abandon() end
-    attempt = core.connect_begin(keywords, channel)
-    leases[link].attempt = attempt
-  end)
-  local lease = leases[link]
-  local conn, outcome
-  if ok then conn, outcome = attempt:take() end
-  if conn then
-    lease.attempt, leases[link], leases[conn] = nil, nil, lease
-    return conn, outcome
-  end
-  openresty.release(link)
-  if not ok then error(err, 0) end
-  return nil, outcome
+  local lease = lease_of(link)
+  ask(lease, link, nil, arm_attempt, lease, keywords)
+  local attempt = lease.attempt
+  lease.attempt = nil
+  return attempt:take()
 end
 
 --- A place to wait in until woken; see pgvector.wait.
-function openresty.turn()
-  if not check() then return nil end
-  local semaphore = require("ngx.semaphore").new()
+-- @tparam ?table lease of who is to wait
+function openresty.turn(lease)
+  if not lease then return nil end
   local turn = {}
-  function turn.wait(deadline) semaphore:wait(math.max(0, deadline - core.now())) end
-  function turn.wake()
-    semaphore:post(1)
-    return true
-  end
+  function turn.wait(deadline) ask(lease, nil, deadline, arm_time) end
+  function turn.wake() return lease.channel ~= nil and lease.channel:signal() end
   return turn
 end
+
+--- Nothing is registered that closing a connection would not end.
+openresty.release = blocking.release
 
 return openresty
