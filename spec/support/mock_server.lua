@@ -13,7 +13,7 @@
 -- `server.patience` set, the server closes after so many seconds of silence.
 
 local core = require "pgvector.core"
-local shell = require "spec.support.shell"
+local lfs = require "lfs"
 local unix = require "socket.unix"
 
 local mock = {}
@@ -142,9 +142,12 @@ end
 -- @tparam function script called with a peer for each connection
 -- @treturn table `url`; `wait`, how its client waits; `stop()`; see above
 function mock.start(script)
-  local directory = shell.run("mktemp -d /tmp/lua-pgvector-mock.XXXXXX")
+  local directory = os.tmpname()
+  os.remove(directory)
+  assert(lfs.mkdir(directory))
+  local path = directory .. "/.s.PGSQL.5432"
   local listener = assert(unix_stream())
-  assert(listener:bind(directory .. "/.s.PGSQL.5432"))
+  assert(listener:bind(path))
   assert(listener:listen(64))
   listener:settimeout(0)
 
@@ -201,7 +204,8 @@ function mock.start(script)
   function self.stop()
     close_all()
     listener:close()
-    shell.run("rm -rf " .. directory)
+    os.remove(path)
+    lfs.rmdir(directory)
   end
   return self
 end
