@@ -98,9 +98,7 @@ local function compare_labels(enum, known, list, remarks)
     if not existing[label] then
       local options = { schema = enum.schema }
       if i > 1 then options.after = enum.enums[i - 1] else options.before = known.labels[1] end
-      local add = new.add_enum_value(enum.name, label, options)
-      add.note = "the label can be used once this is committed: in the next revision, or after op.autocommit"
-      list[#list + 1] = add
+      list[#list + 1] = new.add_enum_value(enum.name, label, options)
     end
   end
 end
