@@ -151,7 +151,10 @@ describe("the comparison", function()
     it("partitions", function()
       within(function(conn)
         local metadata = metadata_of(function(metadata)
-          pg.Table("parts", metadata, { pg.Column{ "a", pg.Integer, index = true } }, { partition_by = "RANGE (a)" })
+          pg.Table("parts", metadata, { pg.Column{ "a", pg.Integer, primary_key = true, identity = false },
+            pg.Column{ "b", pg.Integer, index = true } }, { partition_by = "RANGE (a)" })
+          -- each partition adds a row to what the catalogs know of this key
+          pg.Table("items", metadata, { id(), pg.Column{ "part", pg.Integer, pg.ForeignKey "parts.a" } })
         end)
         metadata:create_all(conn)
         conn:exec_sql "CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM (1) TO (2)"

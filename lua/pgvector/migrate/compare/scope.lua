@@ -5,8 +5,8 @@
 -- @module pgvector.migrate.compare.scope
 
 local catalog = require "pgvector.reflect.catalog"
+local create = require "pgvector.sql.create"
 local errors = require "pgvector.errors"
-local needs = require "pgvector.migrate.compare.types"
 
 local Scope = {}
 Scope.__index = Scope
@@ -65,7 +65,7 @@ local function named_schemas(metadatas, included)
     for _, tbl in ipairs(metadata:_tables()) do
       named.tables.add(tbl.schema)
       for _, col in ipairs(tbl:_columns()) do
-        local type = needs.base_type(col.type)
+        local type = create.base_type(col.type)
         if type.family == "enum" then
           named.has_enums = true
           named.enums.add(type.schema)

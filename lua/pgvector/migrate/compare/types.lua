@@ -1,27 +1,20 @@
 --- What tables need besides themselves: extensions, schemas, enum types, sequences.
 -- @module pgvector.migrate.compare.types
 
+local create = require "pgvector.sql.create"
 local operations = require "pgvector.migrate.operations"
 
 local new, from = operations.new, operations.from
+local base_type = create.base_type
 
 local needs = {}
 
--- pgvector's types, by the name of their kind
-local in_vector = { vector = true, halfvec = true, sparsevec = true }
-
---- The innermost type: an array's element, a decorator's implementation.
-function needs.base_type(type)
-  while type.elem or type.impl do type = type.elem or type.impl end
-  return type
-end
-
 --- Is it an enum, or an array of one?
-function needs.is_enum(type) return needs.base_type(type).family == "enum" end
+function needs.is_enum(type) return base_type(type).family == "enum" end
 
 local function each_type(tables, fn)
   for _, tbl in ipairs(tables) do
-    for _, col in ipairs(tbl:_columns()) do fn(needs.base_type(col.type), col) end
+    for _, col in ipairs(tbl:_columns()) do fn(base_type(col.type), col) end
   end
 end
 
@@ -29,21 +22,20 @@ end
 
 --- Operations that create the extensions that the models need and the database lacks.
 function needs.extensions(scope, metadatas)
-  local made, list, implied = {}, {}, false
-  local function add(name)
-    local hidden = scope.extensions[name] or made[name]
-    if not hidden and scope:includes(name, name, "extension", false) then
-      made[name] = true
-      list[#list + 1] = new.create_extension(name)
+  local list, made = {}, {}
+  for _, metadata in ipairs(metadatas) do
+    local tables = {}
+    for _, tbl in ipairs(scope.models) do
+      if tbl.metadata == metadata then tables[#tables + 1] = tbl end
+    end
+    for _, name in ipairs(create.extensions_of(metadata, tables)) do
+      local is_there = scope.extensions[name] or made[name]
+      if not is_there and scope:includes(name, name, "extension", false) then
+        made[name] = true
+        list[#list + 1] = new.create_extension(name)
+      end
     end
   end
-  for _, metadata in ipairs(metadatas) do
-    for _, name in ipairs(metadata.extensions or {}) do add(name) end
-    implied = implied or not metadata.extensions
-  end
-  each_type(scope.models, function(type)
-    if implied and in_vector[type.type_name] then add "vector" end
-  end)
   return list
 end
 
@@ -98,9 +90,7 @@ local function compare_labels(enum, known, list, remarks)
     if not existing[label] then
       local options = { schema = enum.schema }
       if i > 1 then options.after = enum.enums[i - 1] else options.before = known.labels[1] end
-      local add = new.add_enum_value(enum.name, label, options)
-      add.note = "the label can be used once this is committed: in the next revision, or after op.autocommit"
-      list[#list + 1] = add
+      list[#list + 1] = new.add_enum_value(enum.name, label, options)
     end
   end
 end
@@ -175,7 +165,7 @@ end
 -- Enums and sequences that columns use, by key.
 local function use(scope, used, fact_column, col)
   if fact_column.enum then
-    used[fact_column.enum.schema .. "." .. fact_column.enum.name] = { enum = needs.base_type(col.type) }
+    used[fact_column.enum.schema .. "." .. fact_column.enum.name] = { enum = base_type(col.type) }
   end
   if fact_column.sequence then
     used[needs.sequence_key(scope, fact_column.sequence)] = { sequence = col.sequence }
@@ -206,7 +196,7 @@ function needs.drop_unused(plan, scope, sides)
   end
   for _, tbl in ipairs(scope.models) do
     for _, col in ipairs(tbl:_columns()) do
-      local type = needs.base_type(col.type)
+      local type = base_type(col.type)
       if type.family == "enum" then
         local known = find_enum(scope, type)
         if known then after[known.schema .. "." .. known.name] = {} end

@@ -6,9 +6,9 @@
 -- long as there is something that would be lost.
 -- @module pgvector.migrate.compare.vectors
 
+local create = require "pgvector.sql.create"
 local identifiers = require "pgvector.util.identifiers"
 local literal = require "pgvector.types.literal"
-local needs = require "pgvector.migrate.compare.types"
 local operations = require "pgvector.migrate.operations"
 
 local new, from = operations.new, operations.from
@@ -22,7 +22,7 @@ local function is_vector(type) return castable[type.kind] or type.kind == "bit" 
 
 --- Is this a change from one vector type (or bit string) to another?
 function vectors.concerns(old, new_type)
-  return is_vector(needs.base_type(old)) and is_vector(needs.base_type(new_type)) and true or false
+  return is_vector(create.base_type(old)) and is_vector(create.base_type(new_type)) and true or false
 end
 
 -- Can every value be converted?
@@ -112,7 +112,7 @@ end
 -- @tparam Column existing the reflected one
 -- @treturn table `{ operations = sequence, is_new = has the column been made anew? }`
 function vectors.change(tbl, col, existing)
-  local old, wanted = needs.base_type(existing.type), needs.base_type(col.type)
+  local old, wanted = create.base_type(existing.type), create.base_type(col.type)
   if is_convertible(old, wanted) then return { operations = { converted(tbl, col, existing) } } end
   return { operations = replaced(tbl, col, existing), is_new = true }
 end
