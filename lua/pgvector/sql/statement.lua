@@ -110,7 +110,13 @@ function Statement:execution_options(options)
   local merged, found = {}, {}
   for key, value in pairs(self._execution_options or {}) do merged[key] = value end
   for key, value in pairs(options) do
-    if settings[key] then found[#found + 1] = check_setting(key, value) else merged[key] = value end
+    if settings[key] then
+      found[#found + 1] = check_setting(key, value)
+    elseif tostring(key):find("^hnsw_") or tostring(key):find("^ivfflat_") then
+      errors.raise("ArgumentError", "execution_options: unknown option '%s'%s", key, errors.did_you_mean(key, settings))
+    else
+      merged[key] = value
+    end
   end
   if merged.schema_translate_map ~= nil then check_schema_map(merged.schema_translate_map) end
   local copy = self:_copy()

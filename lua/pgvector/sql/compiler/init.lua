@@ -110,6 +110,16 @@ function Compiler:paste(captured, length)
   for i = 1, length do self:write(captured[i]) end
 end
 
+--- Lets `fn(compiler, …)` write in front of what was written since `start`, a
+-- former `n`: what a clause needs may be known only behind it.
+function Compiler:before(start, fn, ...)
+  local body, length = {}, self.n - start
+  for i = 1, length do body[i] = self.buf[start + i] end
+  self.n = start
+  fn(self, ...)
+  self:paste(body, length)
+end
+
 --- A name for something that has none: `anon_1`, `items_2`.
 function Compiler:anonymous_name(object, stem)
   local name = self.anonymous[object]

@@ -201,10 +201,9 @@ function visit.select(c, statement, mode, unique)
     c:write(" HAVING ")
     c:conjunction(statement._having)
   end
-  local order, length
-  if statement._order_by then order, length = c:capture(ordered, statement._order_by) end
-  if c.frame.windows then visit.window_clause(c, c.frame.windows) end
-  if order then c:paste(order, length) end
+  local ordering = c.n
+  if statement._order_by then ordered(c, statement._order_by) end
+  if c.frame.windows then c:before(ordering, visit.window_clause, c.frame.windows) end
   limits(c, statement)
   if statement._for_update then locking(c, statement._for_update) end
   if c.nested then visit.nested_with(c, start, mode) end
@@ -349,11 +348,7 @@ function visit.nested_with(c, start, mode)
     c.cte_list = merge(c.cte_list or {}, c.nested)
     return
   end
-  local body, n = {}, c.n - start
-  for i = 1, n do body[i] = c.buf[start + i] end
-  c.n = start
-  write_with(c, c.nested)
-  c:paste(body, n)
+  c:before(start, write_with, c.nested)
 end
 
 function visit.with_clause(c) write_with(c, c.cte_list) end
