@@ -1710,8 +1710,78 @@ function MetaData:clear() end
 
 ---Reads tables of the database, with what their foreign keys refer to.
 ---@param bind pgvector.Bind
----@param options? { schema?: string, only?: string[]|(fun(name: string): boolean), views?: boolean, resolve_fks?: boolean }
+---@param options? pgvector.ReflectOptions
 function MetaData:reflect(bind, options) end
+
+---@class pgvector.ReflectOptions
+---@field schema? string
+---@field only? string[]|fun(name: string): boolean
+---@field views? boolean
+---@field resolve_fks? boolean
+
+---@class pgvector.ReflectedEnum
+---@field name string
+---@field schema string
+---@field visible boolean
+---@field labels string[]
+---@field comment? string
+
+---@class pgvector.ReflectedColumn
+---@field name string
+---@field type pgvector.Type
+---@field nullable boolean
+---@field default? string
+---@field comment? string
+---@field identity? table
+---@field computed? { sqltext: string, persisted: boolean }
+---@field collation? string
+---@field autoincrement boolean
+
+---@class pgvector.ReflectedKey
+---@field name? string
+---@field constrained_columns string[]
+---@field comment? string
+---@field include? string[]
+
+---@class pgvector.ReflectedForeignKey : pgvector.ReflectedKey
+---@field referred_schema? string
+---@field referred_table string
+---@field referred_columns string[]
+---@field options table
+
+---@class pgvector.ReflectedConstraint
+---@field name string
+---@field comment? string
+---@field column_names? string[] of UNIQUE
+---@field include? string[] of UNIQUE
+---@field nulls_not_distinct? boolean of UNIQUE
+---@field sqltext? string of CHECK
+---@field no_inherit? boolean of CHECK
+---@field not_valid? boolean of CHECK
+---@field expressions? string[] of EXCLUDE
+---@field operators? string[] of EXCLUDE
+---@field using? string of EXCLUDE
+---@field where? string of EXCLUDE
+---@field deferrable? boolean
+---@field initially? string
+
+---@class pgvector.ReflectedIndex
+---@field name string
+---@field column_names any[]
+---@field expressions? string[]
+---@field unique boolean
+---@field using string
+---@field with table
+---@field ops table
+---@field metric? pgvector.Metric
+---@field where? string
+---@field include string[]
+---@field column_sorting table
+---@field nulls_not_distinct? boolean
+---@field tablespace? string
+---@field comment? string
+---@field valid boolean
+---@field duplicates_constraint? string
 
 ---Answers questions about a database; every method takes a schema last.
 ---@class pgvector.Inspector
@@ -1765,7 +1835,7 @@ function Inspector:get_sequence_names(schema) end
 
 ---The enumerated types.
 ---@param schema? string|{ schema: string }
----@return { name: string, schema: string, visible: boolean, labels: string[], comment?: string }[]
+---@return pgvector.ReflectedEnum[]
 function Inspector:get_enums(schema) end
 
 ---The extensions.
@@ -1775,43 +1845,43 @@ function Inspector:get_extensions() end
 ---The columns of a table or view.
 ---@param name string
 ---@param schema? string|{ schema: string }
----@return { name: string, type: pgvector.Type, nullable: boolean, default?: string, comment?: string, identity?: table, computed?: table, collation?: string, autoincrement: boolean }[]
+---@return pgvector.ReflectedColumn[]
 function Inspector:get_columns(name, schema) end
 
 ---The primary key.
 ---@param name string
 ---@param schema? string|{ schema: string }
----@return { name?: string, constrained_columns: string[], comment?: string, include?: string[] }
+---@return pgvector.ReflectedKey
 function Inspector:get_pk_constraint(name, schema) end
 
 ---The foreign keys.
 ---@param name string
 ---@param schema? string|{ schema: string }
----@return { name: string, constrained_columns: string[], referred_schema?: string, referred_table: string, referred_columns: string[], options: table, comment?: string }[]
+---@return pgvector.ReflectedForeignKey[]
 function Inspector:get_foreign_keys(name, schema) end
 
 ---The indexes, without that of the primary key.
 ---@param name string
 ---@param schema? string|{ schema: string }
----@return { name: string, column_names: any[], expressions?: string[], unique: boolean, using: string, with: table, ops: table, metric?: pgvector.Metric, where?: string, include: string[], column_sorting: table, nulls_not_distinct?: boolean, tablespace?: string, comment?: string, valid: boolean, duplicates_constraint?: string }[]
+---@return pgvector.ReflectedIndex[]
 function Inspector:get_indexes(name, schema) end
 
 ---The UNIQUE constraints.
 ---@param name string
 ---@param schema? string|{ schema: string }
----@return { name: string, column_names: string[], include?: string[], nulls_not_distinct?: boolean, deferrable?: boolean, initially?: string, comment?: string }[]
+---@return pgvector.ReflectedConstraint[]
 function Inspector:get_unique_constraints(name, schema) end
 
 ---The CHECK constraints.
 ---@param name string
 ---@param schema? string|{ schema: string }
----@return { name: string, sqltext: string, no_inherit?: boolean, not_valid?: boolean, comment?: string }[]
+---@return pgvector.ReflectedConstraint[]
 function Inspector:get_check_constraints(name, schema) end
 
 ---The EXCLUDE constraints.
 ---@param name string
 ---@param schema? string|{ schema: string }
----@return { name: string, expressions: string[], operators: string[], using: string, where?: string, comment?: string }[]
+---@return pgvector.ReflectedConstraint[]
 function Inspector:get_exclude_constraints(name, schema) end
 
 ---The comment of a table.
@@ -1846,6 +1916,13 @@ local AbstractModel = {}
 ---@param options? table
 ---@return pgvector.Model
 function AbstractModel:model(name, body, options) end
+
+---Called with the table, the other one and the foreign key.
+---@alias pgvector.NameRelationship fun(t: pgvector.Table, other: pgvector.Table, key: pgvector.Constraint): string
+
+---@class pgvector.AutomapOptions
+---@field name_for_scalar_relationship? pgvector.NameRelationship
+---@field name_for_collection_relationship? pgvector.NameRelationship
 
 ---What models are defined on.
 ---@class pgvector.DeclarativeBase
@@ -2306,7 +2383,7 @@ function orm.relationship(target, options) end
 
 ---Makes models, with their relationships, of tables that exist.
 ---@param metadata pgvector.MetaData
----@param options? { name_for_scalar_relationship?: (fun(table: pgvector.Table, referred: pgvector.Table, key: pgvector.ForeignKeyConstraint): string), name_for_collection_relationship?: (fun(table: pgvector.Table, referred: pgvector.Table, key: pgvector.ForeignKeyConstraint): string) }
+---@param options? pgvector.AutomapOptions
 ---@return pgvector.DeclarativeBase
 function orm.automap(metadata, options) end
 

@@ -92,6 +92,28 @@ describe("the comparison", function()
     end
   end)
 
+  it("keeps enums and sequences that a model names in text only", function()
+    within(function(conn)
+      conn:exec_sql [[CREATE TYPE mood AS ENUM ('ok'); CREATE SEQUENCE s;
+        CREATE TABLE t (m mood, n int DEFAULT nextval('s'))]]
+      assert.same({}, (found(conn, metadata_of(function(metadata)
+        pg.Table("t", metadata, {
+          pg.Column{ "m", pg.Type "mood" }, pg.Column{ "n", pg.Integer, server_default = pg.text "nextval('s')" },
+        })
+      end))))
+    end)
+  end)
+
+  it("understands models that name the default schema", function()
+    within(function(conn)
+      local schema = conn:exec_sql("SELECT current_schema"):scalar()
+      items(pg.Column{ "up", pg.Integer, pg.ForeignKey "items.id" }):create_all(conn)
+      local metadata = pg.MetaData{ naming_convention = "default", schema = schema }
+      pg.Table("items", metadata, { id(), pg.Column{ "up", pg.Integer, pg.ForeignKey "items.id" } })
+      assert.same({}, (found(conn, metadata)))
+    end)
+  end)
+
   describe("leaves alone", function()
     local others = {
       { "the version table", "CREATE TABLE alembic_version (version_num text)", { version_table = "alembic_version" } },
@@ -129,7 +151,10 @@ describe("the comparison", function()
     it("partitions", function()
       within(function(conn)
         local metadata = metadata_of(function(metadata)
-          pg.Table("parts", metadata, { pg.Column{ "a", pg.Integer, index = true } }, { partition_by = "RANGE (a)" })
+          pg.Table("parts", metadata, { pg.Column{ "a", pg.Integer, primary_key = true, identity = false },
+            pg.Column{ "b", pg.Integer, index = true } }, { partition_by = "RANGE (a)" })
+          -- each partition adds a row to what the catalogs know of this key
+          pg.Table("items", metadata, { id(), pg.Column{ "part", pg.Integer, pg.ForeignKey "parts.a" } })
         end)
         metadata:create_all(conn)
         conn:exec_sql "CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM (1) TO (2)"
@@ -137,13 +162,23 @@ describe("the comparison", function()
       end)
     end)
 
+    it("a view that has the name of a model's table, but remarks on it", function()
+      within(function(conn)
+        conn:exec_sql "CREATE VIEW items AS SELECT 1 AS id"
+        local lines, _, remarks = found(conn, items())
+        assert.same({}, lines)
+        assert.same({ "table items: the database has a view of that name" }, remarks)
+      end)
+    end)
+
     it("tables of models that are not managed, whether they are there or not", function()
       within(function(conn)
         local metadata = items()
         pg.Table("theirs", metadata, { pg.Column{ "a", pg.Text } }, { managed = false })
-        metadata:create_all(conn)
+        pg.Table("store", metadata, { pg.Column{ "a", pg.Text } }, { info = { pgai_managed = true } })
+        metadata:create_all(conn, { tables = { metadata.tables.items } })
         assert.same({}, (found(conn, metadata)))
-        conn:exec_sql "CREATE TABLE theirs (b int)"
+        conn:exec_sql "CREATE TABLE theirs (b int); CREATE TABLE store (b int)"
         assert.same({}, (found(conn, metadata)))
       end)
     end)
@@ -273,7 +308,7 @@ describe("the comparison", function()
       local savepoint = conn:begin_nested()
       local ok, err = pcall(run, 2, #list)
       assert.is_false(ok)
-      assert.equal("fill column v_new2 of table items first: it takes the place of v", err.message)
+      assert.equal("fill items.v_new2 first, which replaces v", err.message)
       savepoint:rollback()
       conn:exec_sql "UPDATE items SET v_new2 = subvector(v, 1, 3)"
       run(2, #list)
@@ -429,6 +464,15 @@ describe("the comparison", function()
       assert.is_false(ok)
       assert.matches('column "no_such_column" does not exist', err.message)
       assert.equal(1, conn:exec_sql("SELECT 1"):scalar()) -- the transaction goes on
+    end)
+  end)
+
+  it("needs a schema to look into", function()
+    within(function(conn)
+      conn:exec_sql "SET LOCAL search_path = nowhere"
+      local ok, err = pcall(compare, conn, items())
+      assert.is_false(ok)
+      assert.equal("the search_path names no schema that exists", err.message)
     end)
   end)
 

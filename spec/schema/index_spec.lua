@@ -74,6 +74,9 @@ describe("CREATE INDEX", function()
     { "a label that chooses the operator class", function(c)
       Index("i", func.lower(c.title):label "low", { ops = { low = "text_pattern_ops" } })
     end, "CREATE INDEX i ON items (lower(title) text_pattern_ops)" },
+    { "operator classes by position, and of other schemas", function(c)
+      Index("i", c.id, func.lower(c.title), { ops = { [2] = '"My Schema".text_ops' } })
+    end, 'CREATE INDEX i ON items (id, lower(title) "My Schema".text_ops)' },
     { "a condition", function(c) Index("i", c.title, { where = c.id:gt(5):and_(c.title:is_not_null()) }) end,
       "CREATE INDEX i ON items (title) WHERE id > 5 AND title IS NOT NULL" },
     { "no name: its columns give one", function(c) Index(nil, func.lower(c.title), c.id) end,
@@ -171,6 +174,8 @@ describe("HNSW and IVFFlat", function()
   end)
 
   it("read the type of SQL text from its cast", function()
+    assert.equal("CREATE INDEX i ON items USING hnsw ((CAST(big AS HALFVEC(3000))) halfvec_l2_ops)",
+      sql_of(items(HNSW(text "CAST(big AS HALFVEC(3000))", { metric = "l2", name = "i" }))))
     assert.equal("CREATE INDEX i ON items USING hnsw ((big::halfvec(3000)) halfvec_l2_ops)",
       sql_of(items(HNSW(text "big::halfvec(3000)", { metric = "l2", name = "i" }))))
   end)

@@ -228,6 +228,26 @@ describe("a table", function()
       create(copy))
   end)
 
+  it("is copied without a number for a key that refers to another table (once it got an identity)", function()
+    local metadata = schema.MetaData()
+    parents(metadata)
+    local tbl = schema.Table("t", metadata,
+      { Column{ "id", types.Integer, constraints.ForeignKey "owners.id", primary_key = true } })
+    local copies = schema.MetaData()
+    parents(copies)
+    assert.equal(create(tbl), create(tbl:to_metadata(copies)))
+  end)
+
+  it("refers to tables and columns with dots in their names, given by their parts", function()
+    local metadata = schema.MetaData()
+    local referred = schema.Table("a.b", metadata, { Column{ "c.d", types.Integer, primary_key = true } })
+    local tbl = schema.Table("t", metadata, {
+      Column{ "x", types.Integer },
+      constraints.ForeignKeyConstraint({ "x" }, { { table = "a.b", column = "c.d" } }),
+    })
+    assert.equal(referred, tbl.foreign_keys[1]:referred_table())
+  end)
+
   it("gives the columns that a statement joins by", function()
     local tbl = with(constraints.ForeignKeyConstraint({ "a", "b" }, { "owners.id", "owners.kind" }))
     local link = tbl.c.b.foreign_keys[1]

@@ -40,7 +40,7 @@ local function schema_of(name, visible, qualified)
   return (qualified or not visible) and name or nil
 end
 
-local function build_column(fact, qualified)
+local function build_column(fact, qualified, is_key)
   local options = { fact.name, fact.type, nullable = fact.nullable, comment = fact.comment }
   if fact.identity then
     local identity = pick(fact.identity, sequence_options)
@@ -48,7 +48,7 @@ local function build_column(fact, qualified)
     options[3] = column.Identity._new(identity)
     return column.Column._new(options)
   end
-  options.identity = false -- or an integer key would get one
+  if is_key then options.identity = false end -- or an integer would get one
   if fact.computed then
     options[3] = column.Computed._new(fact.computed.sqltext, { stored = fact.computed.persisted })
   elseif fact.sequence then
@@ -141,8 +141,9 @@ end
 function build.items(fact, qualified, given)
   local items, columns = {}, {}
   local function add(item) items[#items + 1] = item end
+  local key = fact.primary_key and #fact.primary_key.column_names == 1 and fact.primary_key.column_names[1]
   for _, col in ipairs(fact.columns) do
-    columns[col.name] = given and given[col.name] or build_column(col, qualified)
+    columns[col.name] = given and given[col.name] or build_column(col, qualified, col.name == key)
     add(columns[col.name])
   end
   if fact.primary_key then add(with_columns(constraints.PrimaryKeyConstraint._new, fact.primary_key)) end
@@ -153,7 +154,7 @@ function build.items(fact, qualified, given)
     add(constraints.CheckConstraint._new(check.sqltext, options_of(check)))
   end
   for _, exclude in ipairs(fact.exclude_constraints) do add(build_exclude(exclude, columns)) end
-  for _, key in ipairs(fact.foreign_keys) do add(build_foreign_key(key, qualified)) end
+  for _, foreign in ipairs(fact.foreign_keys) do add(build_foreign_key(foreign, qualified)) end
   for _, of_table in ipairs(fact.indexes) do
     if not of_table.backs then add(build_index(of_table, columns)) end
   end

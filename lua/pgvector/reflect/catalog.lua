@@ -150,8 +150,8 @@ local function index_of(row)
   return {
     name = row.name, using = row.method, unique = row.is_unique, valid = row.is_valid,
     elements = {}, include = {}, nulls_not_distinct = row.nulls_not_distinct or nil,
-    with = storage_options(row.options), tablespace = row.tablespace, where = row.predicate, comment = row.comment,
-    backs = row.backs,
+    with = storage_options(row.options), tablespace = row.tablespace, where = row.predicate,
+    comment = row.comment, backs = row.backs,
   }
 end
 

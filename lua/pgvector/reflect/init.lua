@@ -109,15 +109,16 @@ end
 
 --- Reads tables of the database into the metadata; those that it has stay as
 -- they are. The tables that foreign keys refer to are read too.
+-- @tparam MetaData metadata
 -- @tparam Engine|Connection bind
 -- @tparam[opt] table options `schema` (default: the metadata's own, else what the
 --   search_path shows), `only` (names, or `function(name) → boolean`), `views`
 --   (true: also views), `resolve_fks` (false: leave out what is only referred to)
-class.extend(schema.MetaData, "reflect", function(self, bind, options)
+local function reflect_metadata(metadata, bind, options)
   expect_bind(bind, "reflect")
   options = errors.check_options(options, reflect_options, "reflect")
   local only = check_only(options.only)
-  local of = options.schema or self.schema
+  local of = options.schema or metadata.schema
   if of ~= nil then naming.check(of, "schema name") end
   local names = type(only) == "table" and only or nil
   bind:_ddl_runner(function(run)
@@ -127,10 +128,12 @@ class.extend(schema.MetaData, "reflect", function(self, bind, options)
       if chosen and (type(only) ~= "function" or only(fact.name)) then facts[#facts + 1] = fact end
     end
     if names then missing_tables(names, facts, of and ("schema '%s'"):format(of) or "the search_path") end
-    local added = add_tables(self, facts, of ~= nil)
-    if options.resolve_fks ~= false then add_referred(run, self, added) end
+    local added = add_tables(metadata, facts, of ~= nil)
+    if options.resolve_fks ~= false then add_referred(run, metadata, added) end
   end)
-end)
+end
+
+class.extend(schema.MetaData, "reflect", reflect_metadata)
 
 ---- pg.Table(…, { autoload = bind }) -----------------------------------------------
 

@@ -88,7 +88,8 @@ LEFT JOIN pg_catalog.pg_sequence AS q ON q.seqrelid = s.oid
 WHERE a.attrelid = ANY ($1::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attrelid, a.attnum]]
 
---- Constraints of the tables $1.
+--- Constraints of the tables $1. A foreign key to a partitioned table has further rows, one for each
+-- partition of that.
 queries.constraints = [[
 SELECT c.conrelid AS relation, c.conname AS name, c.contype AS kind, c.condeferrable AS deferrable,
   c.condeferred AS deferred, NOT c.convalidated AS not_valid, c.connoinherit AS no_inherit,
@@ -106,6 +107,8 @@ FROM pg_catalog.pg_constraint AS c
 LEFT JOIN pg_catalog.pg_class AS r ON r.oid = c.confrelid
 LEFT JOIN pg_catalog.pg_namespace AS rn ON rn.oid = r.relnamespace
 WHERE c.contype IN ('p', 'u', 'c', 'f', 'x') AND c.conrelid = ANY ($1::oid[])
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint AS o
+    WHERE o.oid = c.conparentid AND o.conrelid = c.conrelid)
 ORDER BY c.conrelid, c.conname]]
 
 --- The elements of the indexes of the tables $1: a row each, that repeats what

@@ -15,8 +15,8 @@ local in_extension = { vector = true, halfvec = true, sparsevec = true }
 
 local function qualified(object) return identifiers.qualified(object.schema, object.name) end
 
--- The innermost type: an array's element, a decorator's implementation.
-local function base_type(type)
+--- The innermost type: an array's element, a decorator's implementation.
+function create.base_type(type)
   while type.elem or type.impl do type = type.elem or type.impl end
   return type
 end
@@ -27,7 +27,7 @@ local function needed(tables, pick)
   local objects, seen = {}, {}
   for _, table in ipairs(tables) do
     for _, column in ipairs(table:_columns()) do
-      local object = pick(base_type(column.type), column)
+      local object = pick(create.base_type(column.type), column)
       if object and not seen[qualified(object)] then
         seen[qualified(object)] = true
         objects[#objects + 1] = object
@@ -45,7 +45,9 @@ local function sequences_of(tables)
   return needed(tables, function(_, column) return column.sequence end)
 end
 
-local function extensions_of(metadata, tables)
+--- The names of the extensions that tables need, unless the metadata says which it wants.
+-- @treturn table sequence
+function create.extensions_of(metadata, tables)
   if metadata.extensions then return metadata.extensions end
   local names = {}
   for _, object in ipairs(needed(tables, function(type)
@@ -107,7 +109,7 @@ local function survey(run, checks, metadata, tables)
   if checks ~= "nothing" then
     add("type", enums_of(tables))
     add("sequence", sequences_of(tables))
-    add("extension", extensions_of(metadata, tables))
+    add("extension", create.extensions_of(metadata, tables))
   end
   return create.existing(run, things)
 end
@@ -160,7 +162,7 @@ function create.create_tables(metadata, bind, tables, checks)
     for _, table in ipairs(order) do
       if not exists("table", qualified(table)) then missing[#missing + 1] = table end
     end
-    for _, name in ipairs(extensions_of(metadata, missing)) do
+    for _, name in ipairs(create.extensions_of(metadata, missing)) do
       if not exists("extension", name) then run(ddl.create_extension(name, { if_not_exists = true })) end
     end
     for _, enum in ipairs(enums_of(missing)) do

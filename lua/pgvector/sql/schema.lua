@@ -236,6 +236,8 @@ function Table:to_metadata(metadata, options)
   for _, col in ipairs(self._column_list) do
     local copy = col:_copy()
     copy._foreign_keys, copy._checks, copy.index, copy.unique = {}, {}, false, false
+    -- decided already; a key that refers to another table would be numbered without its foreign key
+    if copy.identity == nil then copy.identity = false end
     items[#items + 1] = copy
   end
   local function keep(item)

@@ -45,7 +45,9 @@ end
 local function differences(context, col, existing)
   local settings, clean, scope = context.scope.settings, context.clean, context.scope
   local theirs_fact = context.database_columns[col.name]
-  local ours = described(scope, context.understood.columns[col.name], col.sequence, clean)
+  local our_fact = context.understood.columns[col.name]
+  -- text may call nextval, too
+  local ours = described(scope, our_fact, col.sequence or our_fact.sequence, clean)
   local theirs = described(scope, theirs_fact, theirs_fact.sequence, clean)
   local changed = {}
   for _, aspect in ipairs{ "type", "nullable", "default", "identity", "computed" } do
@@ -85,7 +87,7 @@ local function type_name(text) return (text:gsub("%s*%b()", "")) end
 local function add_type_change(options, col, existing, ours, theirs)
   options.type_, options.existing_type = col.type, existing.type
   if type_name(ours.type) == type_name(theirs.type) then return end
-  local is_enum = needs.base_type(col.type).family == "enum" or needs.base_type(existing.type).family == "enum"
+  local is_enum = needs.is_enum(col.type) or needs.is_enum(existing.type)
   options.using = conversion(col.name, col.type, is_enum)
   options.existing_using = conversion(col.name, existing.type, is_enum)
 end
@@ -122,9 +124,10 @@ end
 -- A new identity counts from its start; what the column holds comes first.
 local function set_counter(context, col)
   local name = identifiers.qualified(context.table.schema, context.table.name)
-  local sql = ("SELECT pg_catalog.setval(pg_catalog.pg_get_serial_sequence(%s, %s), max(%s)) FROM %s "
-    .. "HAVING max(%s) IS NOT NULL"):format(literal.string(name), literal.string(col.name), quote(col.name), name,
-    quote(col.name))
+  local greatest = ("max(%s)"):format(quote(col.name))
+  local sql = ("SELECT pg_catalog.setval(pg_catalog.pg_get_serial_sequence(%s, %s), %s) FROM %s "
+    .. "HAVING %s IS NOT NULL"):format(literal.string(name), literal.string(col.name), greatest, name,
+    greatest)
   return new.execute(sql, { reverse = false })
 end
 
@@ -137,7 +140,7 @@ end
 local function add(col)
   local operation = from.add_column(col)
   if needs_value(col) then
-    operation.note = "fails if the table has rows: a column that is NOT NULL needs a server_default, or values first"
+    operation.note = "fails if the table has rows: what is NOT NULL needs a server_default, or values first"
   end
   return operation
 end
@@ -146,8 +149,7 @@ end
 -- the server would refuse that.
 local function mention(fact, names)
   for name in pairs(names) do
-    local plain = name:gsub("%W", "%%%0")
-    if fact.computed.sqltext:find("%f[%w_]" .. plain .. "%f[^%w_]") then return true end
+    if members.text_mentions(fact.computed.sqltext, name) then return true end
   end
   return false
 end
@@ -162,9 +164,10 @@ local function suggest_renames(context, added, dropped)
       end
     end
     if count == 1 then
-      local note = ("looks like a rename of '%s'; this keeps the values: op.alter_column(%q, %q, "
-        .. "{ new_column_name = %q%s })"):format(candidate.name, context.table.name, candidate.name, col.object.name,
-        context.table.schema and (", schema = %q"):format(context.table.schema) or "")
+      local instead = new.alter_column(context.table.name, candidate.name,
+        { new_column_name = col.object.name, schema = context.table.schema })
+      local note = ("looks like a rename of '%s'; this keeps the values: %s"):format(candidate.name,
+        tostring(instead))
       col.operation.note = col.operation.note and col.operation.note .. "\n" .. note or note
     end
   end
@@ -182,8 +185,9 @@ end
 local function compare_column(context, result, col, existing)
   local changed, ours, theirs = differences(context, col, existing)
   if changed.computed then
-    rebuild(result, col, existing, ("the expression of a computed column cannot be changed: '%s' is made anew%s")
-      :format(col.name, existing.computed and "" or ", and its values are lost"))
+    rebuild(result, col, existing,
+      ("the expression of a computed column cannot be changed: '%s' is made anew%s"):format(col.name,
+        existing.computed and "" or ", and its values are lost"))
     return
   end
   if changed.type then result.retyped[col.name] = true end
@@ -208,7 +212,9 @@ end
 --   order; `rebuilt`: set of columns for which what depends on them must be made anew;
 --   `kept`: set of columns of the database that a hook protects
 function columns.compare(context)
-  local result = { before = {}, add = {}, alter = {}, after = {}, drop = {}, rebuilt = {}, retyped = {}, kept = {} }
+  local result = {
+    before = {}, add = {}, alter = {}, after = {}, drop = {}, rebuilt = {}, retyped = {}, kept = {},
+  }
   local added, dropped, both, wanted = {}, {}, {}, {}
   local scope, tbl = context.scope, context.table
   for _, col in ipairs(tbl:_columns()) do
@@ -241,7 +247,8 @@ function columns.compare(context)
     local col, existing = pair[1], pair[2]
     local fact = context.database_columns[col.name]
     if fact.computed and not result.rebuilt[col.name] and mention(fact, result.retyped) then
-      rebuild(result, col, existing, ("'%s' is computed from a column that changes its type"):format(col.name))
+      rebuild(result, col, existing,
+        ("'%s' is computed from a column that changes its type"):format(col.name))
     end
   end
   suggest_renames(context, added, dropped)

@@ -5,7 +5,6 @@
 -- @module pgvector.migrate.compare
 
 local build = require "pgvector.reflect.build"
-local column = require "pgvector.sql.column"
 local compare_table = require "pgvector.migrate.compare.table"
 local create = require "pgvector.sql.create"
 local identifiers = require "pgvector.util.identifiers"
@@ -14,18 +13,19 @@ local needs = require "pgvector.migrate.compare.types"
 local Plan = require "pgvector.migrate.compare.plan"
 local schema = require "pgvector.sql.schema"
 local Scope = require "pgvector.migrate.compare.scope"
-local types = require "pgvector.types"
+local new = require "pgvector.migrate.operations".new
+local stub = require "pgvector.migrate.operations.stub"
 
 local compare = {}
 
 ---- the database's side as tables -------------------------------------------------
 
 -- A table of which foreign keys know more than was read.
-local function stub(metadata, fact)
-  local columns = {}
-  for i, name in ipairs(fact.referred_columns) do columns[i] = column.Column._new(name, types.NULLTYPE) end
-  return metadata:_find(fact.referred_table, fact.referred_schema)
-    or schema.Table._new(fact.referred_table, metadata, columns, { schema = fact.referred_schema, managed = false })
+local function stand_in(metadata, fact)
+  local known = metadata:_find(fact.referred_table, fact.referred_schema)
+  if known then return known end
+  return schema.Table._new(fact.referred_table, metadata, stub.columns(fact.referred_columns),
+    { schema = fact.referred_schema, managed = false })
 end
 
 -- Tables made of the facts, by key. Their foreign keys point at each other
@@ -39,7 +39,7 @@ local function reflect(scope)
     local keys = {}
     for _, key in ipairs(by_key[fact.schema .. "." .. fact.name].foreign_keys) do keys[key.name] = key end
     for _, of in ipairs(fact.foreign_keys) do
-      local target = by_key[of.referred_schema .. "." .. of.referred_table] or stub(metadata, of)
+      local target = by_key[of.referred_schema .. "." .. of.referred_table] or stand_in(metadata, of)
       local key = keys[of.name]
       for i, name in ipairs(of.referred_columns) do
         key.targets[i] = target._by_name[name] or key.targets[i]
@@ -63,9 +63,9 @@ local function suggest_renames(created, dropped)
   for _, entry in ipairs(created) do
     for _, reflected in ipairs(dropped) do
       if outline(entry.table) == outline(reflected) then
-        entry.operation.note = ("looks like a rename of '%s'; this keeps the rows: op.rename_table(%q, %q%s)"):format(
-          reflected.name, reflected.name, entry.table.name,
-          entry.table.schema and (", { schema = %q }"):format(entry.table.schema) or "")
+        local instead = new.rename_table(reflected.name, entry.table.name, { schema = entry.table.schema })
+        entry.operation.note = ("looks like a rename of '%s'; this keeps the rows: %s"):format(reflected.name,
+          tostring(instead))
         break
       end
     end
@@ -80,8 +80,8 @@ local function cleaner(scope, replaced)
   local prefixes = {}
   for _, enum in ipairs(scope.enums) do
     if replaced[enum.name] then
-      local qualified = identifiers.qualified(enum.schema, enum.name)
-      prefixes[#prefixes + 1] = { (qualified:gsub("%W", "%%%0")), (identifiers.quote(enum.name):gsub("%%", "%%%%")) }
+      local pattern = identifiers.qualified(enum.schema, enum.name):gsub("%W", "%%%0")
+      prefixes[#prefixes + 1] = { pattern, (identifiers.quote(enum.name):gsub("%%", "%%%%")) }
     end
   end
   return function(text)
@@ -91,7 +91,7 @@ local function cleaner(scope, replaced)
 end
 
 -- The tables that both sides have, and those of one side only, after the hooks.
-local function sort_out(scope, reflected)
+local function sort_out(scope, reflected, plan)
   local both, new_tables, gone, owned = {}, {}, {}, {}
   for _, fact in ipairs(scope.owned) do owned[fact.schema .. "." .. fact.name] = fact end
   local ours, models = {}, {}
@@ -101,6 +101,9 @@ local function sort_out(scope, reflected)
     ours[key] = true
     -- a table that is there, but belongs to somebody else, is left alone
     local is_free = not existing or owned[key]
+    if existing and not existing.kind:find("table$") then
+      plan:remark(("table %s: the database has a %s of that name"):format(tbl.key, existing.kind))
+    end
     if is_free and scope:includes(tbl, tbl.name, "table", false, existing and reflected[key]) then
       models[#models + 1] = tbl
       if existing then both[#both + 1] = { table = tbl, key = key } else new_tables[#new_tables + 1] = tbl end
@@ -108,14 +111,29 @@ local function sort_out(scope, reflected)
   end
   for _, fact in ipairs(scope.owned) do
     local key = fact.schema .. "." .. fact.name
-    if not ours[key] and scope:includes(reflected[key], fact.name, "table", true, nil) then gone[#gone + 1] = key end
+    if not ours[key] and scope:includes(reflected[key], fact.name, "table", true, nil) then
+      gone[#gone + 1] = key
+    end
   end
   scope.models = models
   return both, new_tables, gone
 end
 
-local function plan_new_tables(plan, new_tables)
-  local order, late = create.order(new_tables)
+-- The order in which tables are created, and the set of foreign keys that must
+-- wait: those of cycles, and those to tables that change, whose key may not be
+-- there yet.
+local function order_of(tables, changing)
+  local order, late = create.order(tables)
+  for _, tbl in ipairs(order) do
+    for _, key in ipairs(tbl.foreign_keys) do
+      if changing[key:referred_table()] then late[key] = true end
+    end
+  end
+  return order, late
+end
+
+local function plan_new_tables(plan, new_tables, changing)
+  local order, late = order_of(new_tables, changing)
   local created = {}
   for i, tbl in ipairs(order) do
     created[i] = { table = tbl, operation = compare_table.create(plan, tbl, late) }
@@ -123,21 +141,24 @@ local function plan_new_tables(plan, new_tables)
   return created
 end
 
-local function plan_gone_tables(plan, gone, reflected)
+local function plan_gone_tables(plan, gone, reflected, changing)
   local tables = {}
   for i, key in ipairs(gone) do tables[i] = reflected[key] end
-  local order, late = create.order(tables)
+  local order, late = order_of(tables, changing)
   for i = #order, 1, -1 do compare_table.drop(plan, order[i], late) end
   return tables
 end
 
 local function plan_unused(plan, scope, reflected, both, gone)
   local sides, touched = { before = {}, kept = {} }, {}
-  local function add(list, key, kept)
-    list[#list + 1] = { fact = scope.database[key], reflected = reflected[key], kept = kept }
+  local function add(list, key, context)
+    list[#list + 1] = {
+      fact = scope.database[key], reflected = reflected[key], kept = context and context.columns.kept,
+      understood = context and context.understood,
+    }
     touched[key] = true
   end
-  for _, context in ipairs(both) do add(sides.before, context.key, context.columns.kept) end
+  for _, context in ipairs(both) do add(sides.before, context.key, context) end
   for _, key in ipairs(gone) do add(sides.before, key) end
   for _, fact in ipairs(scope.facts) do
     local key = fact.schema .. "." .. fact.name
@@ -155,7 +176,7 @@ end
 local function within(run, metadatas, settings)
   local scope, plan = Scope.read(run, metadatas, settings), Plan.new()
   local reflected = reflect(scope)
-  local both, new_tables, gone = sort_out(scope, reflected)
+  local both, new_tables, gone = sort_out(scope, reflected, plan)
   plan:add_all("schemas", needs.schemas(scope))
   local extensions = needs.extensions(scope, metadatas)
   plan:add_all("extensions", extensions)
@@ -170,7 +191,7 @@ local function within(run, metadatas, settings)
   for i, context in ipairs(both) do existing[i] = context.table end
   local understood, clean = model.understand(run, existing, replaced), cleaner(scope, replaced)
   for _, fact in ipairs(scope.owned) do
-    for _, key in ipairs(reflected[fact.schema .. "." .. fact.name].foreign_keys) do plan:add_reference(key) end
+    plan:add_references(reflected[fact.schema .. "." .. fact.name].foreign_keys)
   end
   for _, context in ipairs(both) do
     context.scope, context.clean, context.understood = scope, clean, understood[context.table]
@@ -179,8 +200,13 @@ local function within(run, metadatas, settings)
     compare_table.look(plan, context)
   end
   for _, context in ipairs(both) do compare_table.plan(plan, context) end
-  local created = plan_new_tables(plan, new_tables)
-  suggest_renames(created, plan_gone_tables(plan, gone, reflected))
+  local changing = {}
+  for _, context in ipairs(both) do
+    local is_changing = compare_table.is_changing(context)
+    changing[context.table], changing[context.reflected] = is_changing, is_changing
+  end
+  local created = plan_new_tables(plan, new_tables, changing)
+  suggest_renames(created, plan_gone_tables(plan, gone, reflected, changing))
   plan_unused(plan, scope, reflected, both, gone)
   return plan:operations(), plan.remarks
 end

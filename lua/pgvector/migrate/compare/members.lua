@@ -40,9 +40,9 @@ local substance = {}
 
 function substance.index(fact, clean)
   return {
-    using = fact.using, unique = fact.unique, nulls_not_distinct = fact.nulls_not_distinct, include = fact.include,
-    with = fact.with or {}, where = fact.where and clean(fact.where), tablespace = fact.tablespace,
-    elements = element_facts(fact.elements, clean),
+    using = fact.using, unique = fact.unique, nulls_not_distinct = fact.nulls_not_distinct,
+    include = fact.include, with = fact.with or {}, where = fact.where and clean(fact.where),
+    tablespace = fact.tablespace, elements = element_facts(fact.elements, clean),
   }
 end
 
@@ -61,16 +61,18 @@ end
 
 function substance.exclude_constraint(fact, clean)
   return {
-    using = fact.index.using, where = fact.index.where and clean(fact.index.where), operators = fact.operators,
-    elements = element_facts(fact.index.elements, clean), deferrable = fact.deferrable, initially = fact.initially,
+    using = fact.index.using, where = fact.index.where and clean(fact.index.where),
+    operators = fact.operators, elements = element_facts(fact.index.elements, clean),
+    deferrable = fact.deferrable, initially = fact.initially,
   }
 end
 
 function substance.foreign_key_constraint(fact)
   return {
-    columns = fact.column_names, referred = fact.referred_schema .. "." .. fact.referred_table,
-    referred_columns = fact.referred_columns, onupdate = fact.onupdate, ondelete = fact.ondelete, match = fact.match,
-    deferrable = fact.deferrable, initially = fact.initially,
+    columns = fact.column_names,
+    referred = fact.referred or fact.referred_schema .. "." .. fact.referred_table,
+    referred_columns = fact.referred_columns, onupdate = fact.onupdate, ondelete = fact.ondelete,
+    match = fact.match, deferrable = fact.deferrable, initially = fact.initially,
   }
 end
 
@@ -84,11 +86,10 @@ end
 
 -- A foreign key of a model, as the catalogs would tell it.
 local function foreign_key_fact(scope, key)
-  local schema, name = scope:key_of(key:referred_table()):match("^(.-)%.(.*)$")
   local deferred = key.initially == "DEFERRED"
   local function unless(default, value) return value ~= default and value or nil end
   return {
-    column_names = names_of(key.columns), referred_schema = schema, referred_table = name,
+    column_names = names_of(key.columns), referred = scope:key_of(key:referred_table()),
     referred_columns = names_of(key:referred_columns()), onupdate = unless("NO ACTION", key.onupdate),
     ondelete = unless("NO ACTION", key.ondelete), match = unless("SIMPLE", key.match),
     deferrable = (key.deferrable or deferred) and true or nil, initially = deferred and "DEFERRED" or nil,
@@ -146,7 +147,15 @@ end
 
 --- A foreign key of a table that is made anew, as a member.
 function members.late(key)
-  return { kind = key.__visit_name, object = key, name = key.name, fact = { column_names = names_of(key.columns) } }
+  return {
+    kind = key.__visit_name, object = key, name = key.name, fact = { column_names = names_of(key.columns) },
+  }
+end
+
+--- Does SQL text mention a name?
+function members.text_mentions(text, name)
+  local plain = name:gsub("%W", "%%%0")
+  return text:find("%f[%w_]" .. plain .. "%f[^%w_]") ~= nil
 end
 
 --- Does the member depend on a column? Of SQL text the column's name tells.
@@ -159,9 +168,7 @@ function members.mentions(of, column_name)
     return false
   end
   local function within(text)
-    if not text then return false end
-    local plain = column_name:gsub("%W", "%%%0")
-    return text:find("%f[%w_]" .. plain .. "%f[^%w_]") ~= nil
+    return text ~= nil and members.text_mentions(text, column_name)
   end
   local index = of.kind == "index" and fact or fact.index
   if among(fact.column_names) or index and (among(index.include) or within(index.where)) then return true end

@@ -64,7 +64,7 @@ end
 local constraint_lists = { "unique_constraints", "check_constraints", "exclude_constraints" }
 
 -- Facts of a twin, with the constraints and indexes by the model's objects.
-local function understood(fact, found)
+local function understood(tbl, fact, found)
   local columns, members = {}, {}
   for _, col in ipairs(fact.columns) do columns[col.name] = col end
   if fact.primary_key then members[found[fact.primary_key.name]] = fact.primary_key end
@@ -74,7 +74,7 @@ local function understood(fact, found)
   for _, index in ipairs(fact.indexes) do
     if not index.backs then members[found[index.name]] = index end
   end
-  return { fact = fact, columns = columns, members = members }
+  return { table = tbl, fact = fact, columns = columns, members = members }
 end
 
 --- Has the server understand tables. What it makes stays until the transaction
@@ -83,7 +83,7 @@ end
 -- @tparam table tables sequence of tables of the models
 -- @tparam table replaced names of the enum types that the database lacks or has
 --   with other labels, and the types by name
--- @treturn table by table: `{ fact =, columns = by name, members = by object }`
+-- @treturn table by table: `{ table =, fact =, columns = by name, members = by object }`
 function model.understand(run, tables, replaced)
   run("SET LOCAL client_min_messages = warning", { n = 0 }) -- ivfflat on an empty table has a notice
   for _, name in ipairs(replaced) do run(ddl.create_enum(replaced[name]:_with{ schema = "pg_temp" })) end
@@ -99,7 +99,7 @@ function model.understand(run, tables, replaced)
   if #names == 0 then return result end
   for _, fact in ipairs(catalog.tables(run, "pg_temp", names)) do
     local entry = by_name[fact.name]
-    result[entry.table] = understood(fact, entry.found)
+    result[entry.table] = understood(entry.table, fact, entry.found)
   end
   return result
 end

@@ -32,8 +32,10 @@ end
 --- Adds a remark: what differs, but no operation mends.
 function Plan:remark(text) table.insert(self.remarks, text) end
 
---- Tells of a foreign key of the database, which stands in the way of its target's key.
-function Plan:add_reference(key) table.insert(self.references, key) end
+--- Tells of foreign keys of the database, which stand in the way of their targets' keys.
+function Plan:add_references(list)
+  for _, key in ipairs(list) do table.insert(self.references, key) end
+end
 
 --- Must this constraint of the database be dropped and made anew?
 function Plan:is_forced(constraint) return self.forced[constraint] == true end
@@ -54,9 +56,8 @@ end
 function Plan:force_references(of)
   if of.kind ~= "primary_key_constraint" and of.kind ~= "unique_constraint" then return end
   for _, key in ipairs(self.references) do
-    if key:_find_referred_table() == of.object.table and same_columns(key:referred_columns(), of.object.columns) then
-      self.forced[key] = true
-    end
+    local refers = key:_find_referred_table() == of.object.table
+    if refers and same_columns(key:referred_columns(), of.object.columns) then self.forced[key] = true end
   end
 end
 

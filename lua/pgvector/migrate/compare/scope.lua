@@ -5,6 +5,7 @@
 -- @module pgvector.migrate.compare.scope
 
 local catalog = require "pgvector.reflect.catalog"
+local create = require "pgvector.sql.create"
 local errors = require "pgvector.errors"
 
 local Scope = {}
@@ -20,7 +21,8 @@ SELECT j ->> 'queue_schema' AS queue_schema, j ->> 'queue_table' AS queue_table,
 FROM (SELECT pg_catalog.to_jsonb(v) FROM ai.vectorizer AS v) AS x (j)]]
 
 local function read_pgai(run)
-  if not run("SELECT pg_catalog.to_regclass('ai.vectorizer') IS NOT NULL", { n = 0 })[1][1] then return nil end
+  local is_there = run("SELECT pg_catalog.to_regclass('ai.vectorizer') IS NOT NULL", { n = 0 })[1][1]
+  if not is_there then return nil end
   local tables = {}
   for _, row in ipairs(run(vectorizer_query, { n = 0 })) do
     if row.queue_table then tables[key(row.queue_schema, row.queue_table)] = true end
@@ -53,25 +55,29 @@ local function included_schemas(run, include)
   return names
 end
 
--- The schemas to look for tables in, and those for enums and sequences: what
--- the models name, too.
+-- What the models name besides the default schema: the schemas of tables (with
+-- those that are included anyway), of enums and of sequences; and whether they
+-- have enums and sequences at all.
 local function named_schemas(metadatas, included)
-  local of_tables, of_types = name_set(), name_set()
-  local function add(name)
-    of_tables.add(name)
-    of_types.add(name)
-  end
-  for _, name in ipairs(included.list) do add(name) end
+  local named = { tables = name_set(), enums = name_set(), sequences = name_set() }
+  for _, name in ipairs(included.list) do named.tables.add(name) end
   for _, metadata in ipairs(metadatas) do
     for _, tbl in ipairs(metadata:_tables()) do
-      add(tbl.schema)
+      named.tables.add(tbl.schema)
       for _, col in ipairs(tbl:_columns()) do
-        of_types.add(col.type.schema)
-        of_types.add(col.sequence and col.sequence.schema)
+        local type = create.base_type(col.type)
+        if type.family == "enum" then
+          named.has_enums = true
+          named.enums.add(type.schema)
+        end
+        if col.sequence then
+          named.has_sequences = true
+          named.sequences.add(col.sequence.schema)
+        end
       end
     end
   end
-  return of_tables.list, of_types.list
+  return named
 end
 
 -- Reads the tables of the schemas: what the search_path shows without a schema
@@ -149,12 +155,44 @@ local function read_models(self, metadatas)
         errors.raise("InvalidRequestError", "table '%s' is in two of the MetaData that are compared", tbl.key)
       end
       seen[of] = true
-      if not tbl.managed then
+      if not tbl.managed or tbl.info.pgai_managed then
         self.foreign[of] = true
       elseif not self.pgai or not self.pgai[of] then
         self.models[#self.models + 1] = tbl
       end
     end
+  end
+end
+
+-- Sorts the tables of the database into those that are the models' affair.
+local function find_owned(self, included)
+  local modelled = {}
+  for _, tbl in ipairs(self.models) do modelled[self:key_of(tbl)] = true end
+  for _, fact in ipairs(self.facts) do
+    local of = key(fact.schema, fact.name)
+    local candidate = modelled[of] or included.has[fact.schema] and not self.foreign[of]
+    if candidate and is_ours(self, fact) then self.owned[#self.owned + 1] = fact end
+  end
+end
+
+-- Calls fn for what `read` finds in the search_path and in each of the schemas.
+local function each_of(run, read, schemas, fn)
+  for _, object in ipairs(read(run)) do fn(object) end
+  for _, name in ipairs(schemas.list) do
+    for _, object in ipairs(read(run, name)) do fn(object) end
+  end
+end
+
+local function read_types(self, run, named)
+  for _, extension in ipairs(catalog.extensions(run)) do self.extensions[extension.name] = extension end
+  for _, name in ipairs(catalog.schemas(run)) do self.schemas[name] = true end
+  if named.has_enums then
+    each_of(run, catalog.enums, named.enums, function(enum) self.enums[#self.enums + 1] = enum end)
+  end
+  if named.has_sequences then
+    each_of(run, catalog.sequences, named.sequences, function(sequence)
+      self.sequences[key(sequence.schema, sequence.name)] = sequence
+    end)
   end
 end
 
@@ -164,43 +202,26 @@ end
 -- @tparam table settings of the project
 -- @treturn Scope `models` (sequence of tables), `facts` (sequence: all tables
 --   read), `owned` (sequence of facts), `database` (facts by key), `default_schema`,
---   `enums` (sequence), `extensions`, `schemas`, `sequences` (by name or key)
+--   `enums` (sequence), `sequences` (by key), `extensions`, `schemas` (by name)
 function Scope.read(run, metadatas, settings)
   local self = setmetatable({
     settings = settings, database = {}, visible = {}, models = {}, owned = {}, foreign = {},
-    default_schema = run("SELECT pg_catalog.current_schema()", { n = 0 })[1][1],
-    pgai = read_pgai(run), extensions = {}, schemas = {},
+    default_schema = run("SELECT pg_catalog.current_schema() AS name", { n = 0 })[1].name,
+    pgai = read_pgai(run), extensions = {}, schemas = {}, enums = {}, sequences = {},
   }, Scope)
   if not self.default_schema then
     errors.raise("InvalidRequestError", "the search_path names no schema that exists")
   end
   local included = included_schemas(run, settings.include_schemas)
-  local of_tables, of_types = named_schemas(metadatas, included)
-  self.facts = read_tables(self, run, of_tables)
+  local named = named_schemas(metadatas, included)
+  self.facts = read_tables(self, run, named.tables.list)
   for _, fact in ipairs(self.facts) do
     if not fact.qualified then self.visible[fact.name] = fact end
   end
   read_models(self, metadatas)
   included.add(self.default_schema)
-  local modelled = {}
-  for _, tbl in ipairs(self.models) do modelled[self:key_of(tbl)] = true end
-  for _, fact in ipairs(self.facts) do
-    local of = key(fact.schema, fact.name)
-    local candidate = modelled[of] or included.has[fact.schema] and not self.foreign[of]
-    if candidate and is_ours(self, fact) then self.owned[#self.owned + 1] = fact end
-  end
-  for _, extension in ipairs(catalog.extensions(run)) do self.extensions[extension.name] = extension end
-  for _, name in ipairs(catalog.schemas(run)) do self.schemas[name] = true end
-  self.enums = catalog.enums(run)
-  self.sequences = {}
-  local function add_sequences(list)
-    for _, sequence in ipairs(list) do self.sequences[key(sequence.schema, sequence.name)] = sequence end
-  end
-  add_sequences(catalog.sequences(run))
-  for _, name in ipairs(of_types) do
-    for _, enum in ipairs(catalog.enums(run, name)) do self.enums[#self.enums + 1] = enum end
-    add_sequences(catalog.sequences(run, name))
-  end
+  find_owned(self, included)
+  read_types(self, run, named)
   return self
 end
 

@@ -35,11 +35,12 @@ local function create_member(plan, of, taken)
     from.create_constraint(constraint))
 end
 
--- A comment of an index or a constraint, and back.
+-- A comment of an index or a constraint, and back. It has its new name by then.
 local function comment(plan, of, existing)
   local object, known = of.object, existing.object
   if (object.comment or false) == (known.comment or false) then return end
-  local function sql(text) return (ddl.comment_on(known, { text = text or false }):compile()) end
+  local target = object.name and object or known
+  local function sql(text) return (ddl.comment_on(target, { text = text or false }):compile()) end
   plan:add("comments", new.execute(sql(object.comment), { reverse = sql(known.comment) }))
 end
 
@@ -138,6 +139,15 @@ function compare_table.look(plan, context)
   for _, pair in ipairs(paired.same) do
     if depends(pair[1], context.columns.rebuilt) then plan:force_references(pair[2]) end
   end
+end
+
+--- Do columns or keys of the table change, that foreign keys of other tables could refer to?
+function compare_table.is_changing(context)
+  local count, paired = 0, context.paired
+  for _, phase in ipairs{ "before", "add", "alter", "after", "drop" } do
+    count = count + #context.columns[phase]
+  end
+  return count + #paired.added + #paired.changed + #paired.removed > 0
 end
 
 --- Plans what `look` has found.

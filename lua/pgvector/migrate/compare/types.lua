@@ -1,24 +1,20 @@
 --- What tables need besides themselves: extensions, schemas, enum types, sequences.
 -- @module pgvector.migrate.compare.types
 
+local create = require "pgvector.sql.create"
 local operations = require "pgvector.migrate.operations"
 
 local new, from = operations.new, operations.from
+local base_type = create.base_type
 
 local needs = {}
 
--- pgvector's types, by the name of their kind
-local in_vector = { vector = true, halfvec = true, sparsevec = true }
-
---- The innermost type: an array's element, a decorator's implementation.
-function needs.base_type(type)
-  while type.elem or type.impl do type = type.elem or type.impl end
-  return type
-end
+--- Is it an enum, or an array of one?
+function needs.is_enum(type) return base_type(type).family == "enum" end
 
 local function each_type(tables, fn)
   for _, tbl in ipairs(tables) do
-    for _, col in ipairs(tbl:_columns()) do fn(needs.base_type(col.type), col) end
+    for _, col in ipairs(tbl:_columns()) do fn(base_type(col.type), col) end
   end
 end
 
@@ -26,21 +22,20 @@ end
 
 --- Operations that create the extensions that the models need and the database lacks.
 function needs.extensions(scope, metadatas)
-  local made, list, implied = {}, {}, false
-  local function add(name)
-    local hidden = scope.extensions[name] or made[name]
-    if not hidden and scope:includes(name, name, "extension", false) then
-      made[name] = true
-      list[#list + 1] = new.create_extension(name)
+  local list, made = {}, {}
+  for _, metadata in ipairs(metadatas) do
+    local tables = {}
+    for _, tbl in ipairs(scope.models) do
+      if tbl.metadata == metadata then tables[#tables + 1] = tbl end
+    end
+    for _, name in ipairs(create.extensions_of(metadata, tables)) do
+      local is_there = scope.extensions[name] or made[name]
+      if not is_there and scope:includes(name, name, "extension", false) then
+        made[name] = true
+        list[#list + 1] = new.create_extension(name)
+      end
     end
   end
-  for _, metadata in ipairs(metadatas) do
-    for _, name in ipairs(metadata.extensions or {}) do add(name) end
-    implied = implied or not metadata.extensions
-  end
-  each_type(scope.models, function(type)
-    if implied and in_vector[type.type_name] then add "vector" end
-  end)
   return list
 end
 
@@ -85,19 +80,17 @@ local function compare_labels(enum, known, list, remarks)
   end
   local name = (enum.schema and enum.schema .. "." or "") .. enum.name
   if #gone > 0 then
-    remarks[#remarks + 1] = ("enum %s: the models have no %s any more, but PostgreSQL cannot take a label out "
-      .. "of an enum"):format(name, table.concat(gone, ", "))
+    remarks[#remarks + 1] = ("enum %s: the models have no %s any more, but PostgreSQL cannot take a label "
+      .. "out of an enum"):format(name, table.concat(gone, ", "))
   elseif not in_order then
-    remarks[#remarks + 1] = ("enum %s: its labels stand in another order than in the models, which PostgreSQL "
-      .. "cannot change"):format(name)
+    remarks[#remarks + 1] = ("enum %s: its labels stand in another order than in the models, which "
+      .. "PostgreSQL cannot change"):format(name)
   end
   for i, label in ipairs(enum.enums) do
     if not existing[label] then
       local options = { schema = enum.schema }
       if i > 1 then options.after = enum.enums[i - 1] else options.before = known.labels[1] end
-      local add = new.add_enum_value(enum.name, label, options)
-      add.note = "the label can be used once this is committed: in the next revision, or after op.autocommit"
-      list[#list + 1] = add
+      list[#list + 1] = new.add_enum_value(enum.name, label, options)
     end
   end
 end
@@ -172,7 +165,7 @@ end
 -- Enums and sequences that columns use, by key.
 local function use(scope, used, fact_column, col)
   if fact_column.enum then
-    used[fact_column.enum.schema .. "." .. fact_column.enum.name] = { enum = needs.base_type(col.type) }
+    used[fact_column.enum.schema .. "." .. fact_column.enum.name] = { enum = base_type(col.type) }
   end
   if fact_column.sequence then
     used[needs.sequence_key(scope, fact_column.sequence)] = { sequence = col.sequence }
@@ -182,8 +175,8 @@ end
 --- Plans the end of enums and sequences that only columns used which go.
 -- @tparam Plan plan
 -- @tparam Scope scope
--- @tparam table sides `before`: sequence of `{ fact, reflected }` of what the models own or
---   drop; `kept`: the same of all other tables; `kept_columns`: set of columns by fact
+-- @tparam table sides `before`: sequence of `{ fact =, reflected =, kept = set of columns,
+--   understood = }` of the tables that are compared or dropped; `kept`: of all others
 function needs.drop_unused(plan, scope, sides)
   local before, after, order = {}, {}, {}
   for _, side in ipairs(sides.before) do
@@ -191,13 +184,19 @@ function needs.drop_unused(plan, scope, sides)
       local kept = side.kept and side.kept[column.name]
       use(scope, kept and after or before, column, side.reflected._by_name[column.name])
     end
+    -- a model may name an enum as pg.Type, and call nextval in text
+    for name, column in pairs(side.understood and side.understood.columns or {}) do
+      use(scope, after, column, side.understood.table._by_name[name])
+    end
   end
   for _, side in ipairs(sides.kept) do
-    for _, column in ipairs(side.fact.columns) do use(scope, after, column, side.reflected._by_name[column.name]) end
+    for _, column in ipairs(side.fact.columns) do
+      use(scope, after, column, side.reflected._by_name[column.name])
+    end
   end
   for _, tbl in ipairs(scope.models) do
     for _, col in ipairs(tbl:_columns()) do
-      local type = needs.base_type(col.type)
+      local type = base_type(col.type)
       if type.family == "enum" then
         local known = find_enum(scope, type)
         if known then after[known.schema .. "." .. known.name] = {} end

@@ -6,9 +6,9 @@
 -- long as there is something that would be lost.
 -- @module pgvector.migrate.compare.vectors
 
+local create = require "pgvector.sql.create"
 local identifiers = require "pgvector.util.identifiers"
 local literal = require "pgvector.types.literal"
-local needs = require "pgvector.migrate.compare.types"
 local operations = require "pgvector.migrate.operations"
 
 local new, from = operations.new, operations.from
@@ -22,7 +22,7 @@ local function is_vector(type) return castable[type.kind] or type.kind == "bit" 
 
 --- Is this a change from one vector type (or bit string) to another?
 function vectors.concerns(old, new_type)
-  return is_vector(needs.base_type(old)) and is_vector(needs.base_type(new_type)) and true or false
+  return is_vector(create.base_type(old)) and is_vector(create.base_type(new_type)) and true or false
 end
 
 -- Can every value be converted?
@@ -34,9 +34,9 @@ end
 -- Stops the migration while a row has a value in `old` and none in `filled`.
 local function guard(tbl, old, filled)
   local name = identifiers.qualified(tbl.schema, tbl.name)
-  local message = ("fill column %s of table %s first: it takes the place of %s"):format(filled, tbl.name, old)
-  return ("DO $guard$ BEGIN\n  IF EXISTS (SELECT FROM %s WHERE %s IS NOT NULL AND %s IS NULL) THEN\n"
-    .. "    RAISE EXCEPTION USING MESSAGE = %s;\n  END IF;\nEND $guard$"):format(name, quote(old), quote(filled),
+  local message = ("fill %s.%s first, which replaces %s"):format(tbl.name, filled, old)
+  return ("DO $guard$ BEGIN IF EXISTS (SELECT FROM %s WHERE %s IS NOT NULL AND %s IS NULL) "
+    .. "THEN RAISE EXCEPTION USING MESSAGE = %s; END IF; END $guard$"):format(name, quote(old), quote(filled),
     literal.string(message))
 end
 
@@ -57,16 +57,23 @@ local function free_name(tbl, reflected, name)
   return candidate
 end
 
+-- Do fewer elements of a dense vector stay?
+local function is_shortened(old, wanted)
+  local is_dense = old.kind == "vector" or old.kind == "halfvec"
+  return is_dense and old.kind == wanted.kind and old.dim > wanted.dim
+end
+
 -- The new column beside the old one, and then in its place.
 local function replaced(tbl, col, existing)
   local old, name = col.name, free_name(tbl, existing.table, col.name)
   local add = from.add_column(like(col, { name = name, nullable = true }))
   add.note = ("%s does not become %s: values of the one are none of the other. Fill %s after this step,\n"
-    .. "here or with a program of its own; the next step stops as long as rows are missing.%s")
-    :format(tostring(existing.type), tostring(col.type), name, existing.type.dim and col.type.dim
-      and existing.type.kind == col.type.kind and existing.type.dim > col.type.dim and existing.type.kind ~= "bit"
-      and ("\nFor embeddings that were made to be shortened, op.alter_vector with strategy = \"truncate\" does it all.")
-      or "")
+    .. "here or with a program of its own; the next step stops as long as rows are missing."):format(
+    tostring(existing.type), tostring(col.type), name)
+  if is_shortened(existing.type, col.type) then
+    add.note = add.note .. "\nFor embeddings that are made to be shortened, "
+      .. "op.alter_vector with strategy = \"truncate\" does it all."
+  end
   local function alter(column_name, options)
     options.schema = tbl.schema
     return new.alter_column(tbl.name, column_name, options)
@@ -88,7 +95,8 @@ local function converted(tbl, col, existing)
   if wanted.elem then
     local function using(type) return ("%s::%s"):format(quote(col.name), tostring(type)) end
     return new.alter_column(tbl.name, col.name, {
-      type_ = wanted, existing_type = old, using = using(wanted), existing_using = using(old), schema = tbl.schema,
+      type_ = wanted, existing_type = old, using = using(wanted), existing_using = using(old),
+      schema = tbl.schema,
     })
   end
   local operation = new.alter_vector(tbl.name, col.name, wanted, { existing_type = old, schema = tbl.schema })
@@ -104,7 +112,7 @@ end
 -- @tparam Column existing the reflected one
 -- @treturn table `{ operations = sequence, is_new = has the column been made anew? }`
 function vectors.change(tbl, col, existing)
-  local old, wanted = needs.base_type(existing.type), needs.base_type(col.type)
+  local old, wanted = create.base_type(existing.type), create.base_type(col.type)
   if is_convertible(old, wanted) then return { operations = { converted(tbl, col, existing) } } end
   return { operations = replaced(tbl, col, existing), is_new = true }
 end
