@@ -227,7 +227,8 @@ local function column_source(col, indent, column_)
       cache = col.identity.cache, cycle = col.identity.cycle }, inner, "always")
     add("pg.Identity(" .. (options == "{}" and "" or options) .. ")")
   elseif col.sequence then
-    add(("pg.Sequence(%s, %s)"):format(source.string(col.sequence.name), numbering(col.sequence, inner, "schema")))
+    local options = numbering(col.sequence, inner, "schema")
+    add("pg.Sequence(" .. source.string(col.sequence.name) .. (options ~= "{}" and ", " .. options or "") .. ")")
   end
   for _, key in ipairs(col._foreign_keys) do add(source.value(key, inner)) end
   if col.primary_key then

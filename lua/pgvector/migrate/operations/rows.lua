@@ -9,6 +9,7 @@ local core = require "pgvector.core"
 local errors = require "pgvector.errors"
 local literal = require "pgvector.types.literal"
 local sql = require "pgvector.sql"
+local types = require "pgvector.types"
 
 local rows = {}
 
@@ -28,6 +29,14 @@ rows.execute = base.define("execute", {
   end,
 })
 
+-- The type of a column as far as its values tell it.
+local function type_of_values(rows_, name)
+  for _, row in ipairs(rows_) do
+    local value = row[name]
+    if value ~= nil and value ~= core.null and type(value) ~= "table" then return types.of_value(value) end
+  end
+end
+
 -- A table to insert into: as given, or made from a name and the rows' keys.
 local function target(self)
   local tbl = self.table_name
@@ -36,7 +45,7 @@ local function target(self)
     errors.raise("ArgumentError", "bulk_insert: expected a table, pg.table(…) or a table's name, got %s",
       class.describe(tbl))
   end
-  local names, seen = {}, {}
+  local names, seen, columns = {}, {}, {}
   for _, row in ipairs(self.rows) do
     for name in pairs(row) do
       if not seen[name] then
@@ -46,7 +55,8 @@ local function target(self)
     end
   end
   table.sort(names)
-  return sql.table(tbl, compat.unpack(names))
+  for i, name in ipairs(names) do columns[i] = sql.column(name, type_of_values(self.rows, name)) end
+  return sql.table(tbl, compat.unpack(columns))
 end
 
 --- `op.bulk_insert(table, { { column = value, … }, … })`; a column that a row leaves out gets its
