@@ -16,6 +16,7 @@ local identifiers = require "pgvector.sql.compiler.identifiers"
 local many = require "pgvector.engine.many"
 local pipelined = require "pgvector.engine.pipelined"
 local notify = require "pgvector.driver.notify"
+local observe = require "pgvector.engine.observe"
 local options_of = require "pgvector.engine.options"
 local search_settings = require "pgvector.engine.settings"
 local stream = require "pgvector.engine.stream"
@@ -68,9 +69,11 @@ end
 --- Gives the connection back; what was not committed is rolled back. Idempotent.
 function Connection:close()
   if self._closed then return end
+  local err = self.engine._listeners and observe.leaving(self)
   local link = self._link
   self._closed, self._link, self._begun = true, nil, false
   if link then self.engine:_give_back(link) end
+  if err then error(err, 0) end
 end
 
 Connection.__close = Connection.close -- local conn <close> = engine:connect()
@@ -141,6 +144,7 @@ function Connection:_begin()
   }
   self._begun, self._succeeded, self._savepoints = true, false, 0
   self._transaction = self._transaction + 1
+  observe.tell(self, "begin")
 end
 
 --- Begins a transaction explicitly.
@@ -176,6 +180,7 @@ function Connection:_end(verb)
   local link = self:_live_link()
   if not self._begun then return end
   link:_check_free()
+  observe.tell(self, verb:lower())
   local in_error = link.pg:transaction_status() == "inerror"
   self._begun = false
   if link.opening then -- nothing was done in it
@@ -251,6 +256,7 @@ end
 --- Runs a compiled statement with values in $n order.
 function Connection:_execute_compiled(compiled, values)
   local link = self:_autobegin()
+  observe.tell(self, "before_cursor_execute", compiled.sql, values)
   local settings, execution = compiled.settings, self._execution
   local result
   if settings and #settings > 0 then
@@ -275,6 +281,11 @@ end
 -- @treturn Result all their rows, in order
 function Connection:_execute_many(jobs)
   local link = self:_autobegin()
+  if self.engine._listeners then
+    for _, job in ipairs(jobs) do
+      observe.tell(self, "before_cursor_execute", job.compiled.sql, job.values)
+    end
+  end
   local result
   if self._begun then
     result = many.run(self._execution, link, jobs)
@@ -331,9 +342,10 @@ function Connection:execute(stmt, params)
   check_statement("execute", stmt, params)
   local options = stmt._execution_options
   if options and options_of.check(options).timeout ~= nil then
-    return options_of.with_timeout(link, options.timeout, execute_statement, self, stmt, params, options)
+    return observe.run(self, stmt, params, options_of.with_timeout, link, options.timeout, execute_statement, self,
+      stmt, params, options)
   end
-  return execute_statement(self, stmt, params, options)
+  return observe.run(self, stmt, params, execute_statement, self, stmt, params, options)
 end
 
 --- Runs statements without waiting for each other's answers.
@@ -348,16 +360,8 @@ function Connection:pipeline(fn)
   return pipelined.run(self, self:_autobegin(), fn)
 end
 
---- Runs raw SQL with $1 … $n.
--- @tparam string sql one statement; several, separated by `;`, without params
--- @tparam[opt] table params a sequence, with `n` if there are nils in it
--- @treturn Result of the last statement
-function Connection:exec_sql(sql, params)
-  self:_check_open()
-  if type(sql) ~= "string" then
-    errors.raise("ArgumentError", "exec_sql: expected SQL text, got %s", class.describe(sql))
-  end
-  local values, n = Execution.check_params(params)
+local function run_sql(self, sql, values, n)
+  observe.tell(self, "before_cursor_execute", sql, values)
   if self._stream and stream.suits(sql) then return stream.run_text(self, sql, values, n, self._yield_per) end
   local link = self:_autobegin()
   local result
@@ -368,6 +372,19 @@ function Connection:exec_sql(sql, params)
   end
   self._succeeded = true
   return result
+end
+
+--- Runs raw SQL with $1 … $n.
+-- @tparam string sql one statement; several, separated by `;`, without params
+-- @tparam[opt] table params a sequence, with `n` if there are nils in it
+-- @treturn Result of the last statement
+function Connection:exec_sql(sql, params)
+  self:_check_open()
+  if type(sql) ~= "string" then
+    errors.raise("ArgumentError", "exec_sql: expected SQL text, got %s", class.describe(sql))
+  end
+  local values, n = Execution.check_params(params)
+  return observe.run(self, sql, params, run_sql, self, sql, values, n)
 end
 
 --- The first column of the first row, or nil.
@@ -501,7 +518,7 @@ function Connection:_ddl_runner(fn)
       result = self:execute(statement)
     end
     return result._source and result:all() or {}
-  end)
+  end, self)
 end
 
 --- What is known of the server and this connection.
