@@ -2775,4 +2775,23 @@ function pg.CreateSchema(name, options) end
 ---@return pgvector.DDL
 function pg.DropSchema(name, options) end
 
+---SQL text that defines something, also as a listener of a table's events.
+---@param sql string `%(table)s`, `%(schema)s`, `%(fullname)s`: the table's names
+---@return pgvector.DDL
+function pg.DDL(sql) end
+
+---Calls a function whenever something happens; see docs/events.md.
+---@generic F
+---@param target any an engine, a session or factory, a model, an attribute, a table, metadata
+---@param name string
+---@param fn F
+---@return F
+function pg.listen(target, name, fn) end
+
+---Ends what `listen` began.
+---@param target any
+---@param name string
+---@param fn any
+function pg.remove(target, name, fn) end
+
 return pg

@@ -129,6 +129,37 @@ function ddl.comment_on(object, options)
   return statement
 end
 
+--- SQL text that defines something, to be run by itself or by an event:
+-- `listen(Item.__table, "after_create", DDL "ALTER TABLE %(fullname)s …")`.
+local DDL = class("DDL", DDLElement)
+DDL.__visit_name = "ddl_text"
+class.seal(DDL)
+
+-- `%(table)s` and the like need to know which table; `%%` is a percent sign.
+local function names_of(target)
+  return { table = target.name, schema = target.schema, fullname = target.name and target }
+end
+
+--- Makes a DDL statement of text. In an event of a table `%(table)s`, `%(schema)s`
+-- and `%(fullname)s` stand for its quoted names, `%%` for a percent sign.
+-- @tparam string sql
+function ddl.text(sql)
+  if type(sql) ~= "string" then
+    errors.raise("ArgumentError", "DDL: expected SQL text, got %s", class.describe(sql))
+  end
+  for name in sql:gmatch("%%%((.-)%)s") do
+    if name ~= "table" and name ~= "schema" and name ~= "fullname" then
+      errors.raise("ArgumentError", "DDL: unknown '%%(%s)s': there are table, schema and fullname", name)
+    end
+  end
+  return setmetatable({ sql = sql }, DDL)
+end
+
+-- A listener is called with what was created or dropped, and the connection.
+function DDL:__call(target, conn)
+  conn:execute(setmetatable({ sql = self.sql, names = names_of(target) }, DDL))
+end
+
 ddl.DDLElement = DDLElement
 
 --- What `pg.*` gets.
@@ -136,7 +167,7 @@ ddl.exports = {
   CreateTable = ddl.create_table, DropTable = ddl.drop_table,
   CreateIndex = ddl.create_index, DropIndex = ddl.drop_index,
   AddConstraint = ddl.add_constraint, DropConstraint = ddl.drop_constraint,
-  CreateSchema = ddl.create_schema, DropSchema = ddl.drop_schema,
+  CreateSchema = ddl.create_schema, DropSchema = ddl.drop_schema, DDL = ddl.text,
 }
 
 return ddl

@@ -16,6 +16,7 @@ local Column = column.Column
 
 local Table = class("Table", selectable.FromClause)
 Table.__visit_name = "table"
+Table._events = create.events
 
 local table_options = {
   schema = true, comment = true, info = true, temporary = true, unlogged = true, tablespace = true,
@@ -245,6 +246,7 @@ class.seal(Table)
 
 --- A collection of tables that refer to each other.
 local MetaData = class("MetaData")
+MetaData._events = create.events
 
 local metadata_options = { schema = true, naming_convention = true, extensions = true, info = true }
 
@@ -345,7 +347,7 @@ end
 function MetaData:create_all(bind, options)
   options = errors.check_options(options, all_options, "create_all")
   create.create_tables(self, bind, selected(self, options), options.checkfirst == false and "nothing"
-    or "tables")
+    or "tables", true)
 end
 
 --- Drops the tables and the enum types only they use. Extensions stay.
@@ -354,7 +356,7 @@ end
 function MetaData:drop_all(bind, options)
   options = errors.check_options(options, all_options, "drop_all")
   create.drop_tables(self, bind, selected(self, options), options.checkfirst == false and "nothing"
-    or "tables")
+    or "tables", true)
 end
 class.seal(MetaData)
 

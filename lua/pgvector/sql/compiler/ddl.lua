@@ -325,6 +325,20 @@ function visit.comment_on(c, statement)
     statement.text and literal.string(statement.text) or "NULL")
 end
 
+function visit.ddl_text(c, statement)
+  local names = statement.names
+  if not names then return statement.sql end
+  -- `%%(table)s` is no name: what is doubled is out of the way meanwhile
+  local sql = statement.sql:gsub("%%%%", "\0"):gsub("%%%((%a+)%)s", function(name)
+    local object = names[name]
+    if not object then
+      errors.raise("InvalidRequestError", "DDL: there is no '%s' in this event", name)
+    end
+    return name == "fullname" and name_of(c, object) or quote(object)
+  end)
+  return (sql:gsub("%z", "%%"))
+end
+
 local visitors = {}
 for name, text in pairs(visit) do
   visitors[name] = function(c, statement)
