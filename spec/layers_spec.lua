@@ -11,6 +11,7 @@ local levels = {
   engine = 4,
   orm = 5, reflect = 5, search = 5,
   migrate = 6,
+  inspect = 6, -- of everything below
   cli = 7, init = 7,
 }
 local forbidden = { migrate = "orm" } -- beyond the levels

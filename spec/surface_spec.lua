@@ -91,6 +91,13 @@ local function code_surface(url, described)
     parent_id = pg.Column{ pg.Integer, pg.ForeignKey "parents.id" },
   })
 
+  local Log = base:model("logs", {
+    id = pg.Column{ pg.Integer, primary_key = true }, lines = pg.orm.relationship("lines", { lazy = "write_only" }),
+  })
+  base:model("lines", {
+    id = pg.Column{ pg.Integer, primary_key = true }, log_id = pg.Column{ pg.Integer, pg.ForeignKey "logs.id" },
+  })
+
   local instances = {
     Engine = engine, Result = rows, ScalarResult = rows:scalars(), MappingResult = rows:mappings(),
     Type = pg.Text, Column = t.c.a, Function = pg.func.now(), Exists = pg.exists(stmt),
@@ -99,7 +106,8 @@ local function code_surface(url, described)
     Index = pg.Index("i", t.c.a), ForeignKeyConstraint = pg.ForeignKeyConstraint({ "a" }, { "t.a" }),
     DeclarativeBase = base, AbstractModel = base:abstract{}, SessionMaker = sessions,
     Relationship = Parent.children, LoaderOption = pg.orm.joinedload(Parent.children),
-    SessionQuery = sessions():query(Parent),
+    SessionQuery = sessions():query(Parent), WriteOnlyList = Log{}.lines, InstanceState = pg.inspect(Parent{}),
+    ScopedSession = pg.orm.scoped_session(sessions),
   }
   local surface = {
     Connection = public_names(require "pgvector.engine.connection", "function"),

@@ -41,6 +41,7 @@ local members = {
   create_engine = "pgvector.engine",
   serialize = "pgvector.pgmoon",
   deserialize = "pgvector.pgmoon",
+  inspect = "pgvector.inspect",
   listen = "pgvector.util.events",
   remove = "pgvector.util.events",
   setup_vector = "pgvector.pgmoon",

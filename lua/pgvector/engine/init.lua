@@ -25,7 +25,7 @@ local defaults = {
   pool_size = 5, max_overflow = 10, pool_timeout = 30, pool_recycle = -1, pool_pre_ping = false,
   pool_use_lifo = false, pool_reset_on_return = "rollback", echo = false, hide_parameters = false,
   isolation_level = false, connect_args = false, wait = "auto", timezone = false,
-  prepared_statements = true, statement_timeout = false, warn = false,
+  prepared_statements = true, statement_timeout = false, warn = false, forbid_lazy = false,
 }
 
 local checks = {

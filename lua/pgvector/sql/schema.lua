@@ -185,6 +185,14 @@ function Table:_add_index(new)
   self.indexes[#self.indexes + 1] = new
 end
 
+-- Adds a column to a table that is complete: that of a model which shares it.
+function Table:_append_column(col)
+  add_column(self, col)
+  rawset(self.c, col.key, col)
+  add_column_constraints(self, col)
+  self.metadata:_settle(self)
+end
+
 -- The tables this one refers to, as far as they are defined.
 function Table:_dependencies()
   local tables = {}
@@ -292,6 +300,11 @@ end
 function MetaData:_add(table)
   self.tables[table.key] = table
   self._table_list[#self._table_list + 1] = table
+  self:_settle(table)
+end
+
+-- Notes a table's columns without a type, and finds those that can be known.
+function MetaData:_settle(table)
   for _, key in ipairs(table.foreign_keys) do
     if key.columns[1]._untyped then self._untyped[#self._untyped + 1] = key end
   end
