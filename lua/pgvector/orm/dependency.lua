@@ -212,7 +212,6 @@ function Dependencies:settle()
     if state.session then state.session:_rewatch(object, state) end
   end
 end
-class.seal(Dependencies)
 
 ---- what each relationship asks for ------------------------------------------------------
 

@@ -46,4 +46,4 @@ function IdentityMap:all(wanted)
   return list
 end
 
-return class.seal(IdentityMap)
+return IdentityMap

@@ -192,7 +192,6 @@ function Trees:of(from)
   from:_each_from(function(part) nodes[#nodes + 1] = self.by_from[part] end)
   return merged(nodes, self.criteria) or self.criteria and new_node(self.criteria)
 end
-class.seal(Trees)
 
 --- The trees of a statement's options, by FROM element.
 -- @tparam ?table list of options

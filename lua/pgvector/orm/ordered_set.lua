@@ -50,4 +50,4 @@ function OrderedSet:list()
   return list
 end
 
-return class.seal(OrderedSet)
+return OrderedSet

@@ -110,7 +110,19 @@ local function fetch(plan, attribute)
   if not attribute.deferred then take_back(plan, attribute) end
 end
 
+-- A vector may be given as a table or text; from here on it is one.
+local function settled(plan, column, value)
+  local family = column.type.family
+  if family ~= "vector" and family ~= "bit" or value == null or type(value) == "userdata" or is_sql(value) then
+    return value
+  end
+  value = column.type:check(value)
+  if plan.state.values[column.key] ~= nil then plan.state.values[column.key] = value end
+  return value
+end
+
 local function send(plan, column, value)
+  value = settled(plan, column, value)
   plan.sent[#plan.sent + 1] = column
   plan.values[column.key] = value
   step(plan, column)

@@ -146,6 +146,5 @@ function Batch:tell()
     instance.state(object).mapper:_tell("refresh", object, context)
   end
 end
-class.seal(Batch)
 
 return plans
