@@ -76,7 +76,7 @@ local flush = measure.repeated(function()
   return wall
 end)
 measure.row{
-  name = ("flush of %d changed among 10,000 loaded"):format(CHANGED), 
+  name = ("flush of %d changed among 10,000 loaded"):format(CHANGED),
   ours = ("%.1f ms (CPU %.1f)"):format(flush * 1e3, measure.median(flush_cpu) * 1e3),
   target = "< 2 ms", met = flush < 2e-3,
 }
