@@ -327,6 +327,7 @@ function BitConstructor.from_bytes(bytes) end
 ---@field pool_timeout? number accepted for compatibility (30)
 ---@field pool_recycle? number seconds after which a connection is replaced (-1: never)
 ---@field pool_pre_ping? boolean test a connection before it is handed out
+---@field forbid_lazy? boolean|"many" of its sessions
 ---@field prepared_statements? boolean false for proxies that pool transactions
 ---@field pool_use_lifo? boolean hand out the last used connection first
 ---@field pool_reset_on_return? "rollback"|false

@@ -132,6 +132,17 @@ describe("loading", function()
       assert.error_matches(function() return found[1].books end, "forbids lazy loading")
     end)
 
+    it("still loads what it must know itself, to delete or to replace it", function()
+      strict = orm.Session(d.engine, { forbid_lazy = true })
+      local author = strict:get(Author, 1)
+      author.books = { Book{ title = "only" } }
+      strict:commit()
+      assert.equal("only", d.psql "SELECT string_agg(title, ' ') FROM books WHERE author_id = 1")
+      strict:delete(strict:get(Author, 1))
+      strict:commit()
+      assert.equal("1", d.psql "SELECT count(*) FROM authors")
+    end)
+
     it("may be every session of an engine", function()
       local engine = pg.create_engine(d.url, { forbid_lazy = true })
       strict = orm.Session(engine)

@@ -299,7 +299,8 @@ function Relationship:_collect_deleted(dependencies, object, state)
     return
   end
   if self.cascade.delete or self.passive_deletes and state.values[self.key] == nil then return end
-  local value = self:_get(object, state)
+  self:_loaded(object, state)
+  local value = state.values[self.key]
   for _, child in ipairs(self.lazy == "write_only" and lazy.load(self, object, state) or as_list(value)) do
     if not dependencies.session._deleted:has(child) then
       dependencies:link(child, swapped(self.pairs), nil)

@@ -45,26 +45,42 @@ function Relationship:_store(object, state, related)
   end
 end
 
+-- May what is related be loaded because somebody reads it?
+local function check_lazy(relationship, state, strategy)
+  if strategy == "raise" or strategy == "raise_on_sql" and not lazy.peek(relationship, state) then
+    errors.raise("InvalidRequestError", "%s: lazy loading is not allowed here (%s)", relationship:_describe(), strategy)
+  elseif state.session and state.session:_forbids_lazy(state) and not lazy.peek(relationship, state) then
+    errors.raise("InvalidRequestError",
+      "%s: the session forbids lazy loading (forbid_lazy): load it with the statement, by orm.selectinload "
+        .. "or orm.joinedload", relationship:_describe())
+  end
+end
+
+-- Makes sure that a value is there. What the library itself has to know, in
+-- order to delete or replace it, is loaded even where reading it is not allowed.
+function Relationship:_loaded(object, state)
+  if state.values[self.key] ~= nil then return end
+  if self.lazy == "write_only" then
+    state.values[self.key] = WriteOnlyList._new(object, self)
+    return
+  end
+  local loads = state.identity and state.status ~= "deleted" and options.strategy(state.node, self) ~= "noload"
+  if loads and not state.session then
+    errors.raise("DetachedInstanceError", "%s is in no session: %s cannot be loaded", tostring(object),
+      self:_describe())
+  end
+  self:_store(object, state, loads and lazy.load(self, object, state) or {})
+end
+
 -- `object.key` when nothing is loaded.
 function Relationship:_get(object, state)
   self:_configure()
-  if state.values[self.key] == nil and self.lazy == "write_only" then
-    state.values[self.key] = WriteOnlyList._new(object, self)
-  elseif state.values[self.key] == nil then
-    local loads = state.identity ~= nil and state.status ~= "deleted"
+  if state.values[self.key] == nil then
     local strategy = options.strategy(state.node, self)
-    if loads and (strategy == "raise" or strategy == "raise_on_sql" and not lazy.peek(self, state)) then
-      errors.raise("InvalidRequestError", "%s: lazy loading is not allowed here (%s)", self:_describe(), strategy)
-    elseif loads and state.session and strategy ~= "noload" and state.session:_forbids_lazy(state)
-      and not lazy.peek(self, state) then
-      errors.raise("InvalidRequestError",
-        "%s: the session forbids lazy loading (forbid_lazy): load it with the statement, by orm.selectinload "
-          .. "or orm.joinedload", self:_describe())
-    elseif loads and not state.session then
-      errors.raise("DetachedInstanceError", "%s is in no session: %s cannot be loaded", tostring(object),
-        self:_describe())
+    if state.identity and state.status ~= "deleted" and strategy ~= "noload" and self.lazy ~= "write_only" then
+      check_lazy(self, state, strategy)
     end
-    self:_store(object, state, loads and strategy ~= "noload" and lazy.load(self, object, state) or {})
+    self:_loaded(object, state)
   end
   return self:_read(object, state, state.values[self.key])
 end
@@ -148,11 +164,13 @@ local function set_list(self, object, state, value)
     if state.identity then
       errors.raise("InvalidRequestError", "%s is write_only: use add and remove", self:_describe())
     end
-    return self:_get(object, state):add_all(value)
+    self:_loaded(object, state)
+    return state.values[self.key]:add_all(value)
   end
   for _, other in ipairs(value) do self:_check_related(other) end
   local before, items = {}, {}
-  local old = state.identity and self:_get(object, state) or state.values[self.key] or {}
+  if state.identity then self:_loaded(object, state) end
+  local old = state.values[self.key] or {}
   for i, other in ipairs(old) do before[i] = other end
   for i, other in ipairs(value) do items[i] = other end
   if self._listeners then
@@ -201,7 +219,7 @@ function Relationship:_set(object, state, value)
   local old = state.values[self.key]
   -- the one that is replaced on the far side must be known to lose its key
   if old == nil and state.identity and self.direction == "one_to_many" then
-    self:_get(object, state)
+    self:_loaded(object, state)
     old = state.values[self.key]
   elseif old == nil then
     old = lazy.peek(self, state)
@@ -224,7 +242,7 @@ function Relationship:_cascade(what, object, state)
   if not self.cascade[what] then return {} end
   local value = state.values[self.key]
   if value == nil and what == "delete" and not self.passive_deletes and state.identity then
-    self:_get(object, state)
+    self:_loaded(object, state)
     value = state.values[self.key]
   end
   if value == nil or value == null then return {} end

@@ -36,7 +36,10 @@ function Session._new(bind, options, maker)
     errors.raise("ArgumentError", "Session: expected an engine or a connection, got %s", class.describe(bind))
   end
   local forbid_lazy = options.forbid_lazy
-  if forbid_lazy == nil then forbid_lazy = (bind._options or bind.engine._options).forbid_lazy or false end
+  if forbid_lazy == nil then
+    local engine = bind.engine or bind
+    forbid_lazy = engine._options and engine._options.forbid_lazy or false
+  end
   if not forbid_lazy_values[forbid_lazy] then
     errors.raise("ArgumentError", "Session: forbid_lazy: expected true, false or \"many\", got %s",
       tostring(forbid_lazy))
