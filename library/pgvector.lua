@@ -327,6 +327,7 @@ function BitConstructor.from_bytes(bytes) end
 ---@field pool_timeout? number accepted for compatibility (30)
 ---@field pool_recycle? number seconds after which a connection is replaced (-1: never)
 ---@field pool_pre_ping? boolean test a connection before it is handed out
+---@field forbid_lazy? boolean|"many" of its sessions
 ---@field prepared_statements? boolean false for proxies that pool transactions
 ---@field pool_use_lifo? boolean hand out the last used connection first
 ---@field pool_reset_on_return? "rollback"|false
@@ -1454,6 +1455,11 @@ function Select:correlate(...) end
 ---@return pgvector.Select
 function Select:correlate_except(...) end
 
+---In a session: runs another statement and takes its columns, by name.
+---@param statement any
+---@return pgvector.Select
+function Select:from_statement(statement) end
+
 ---The rows nearest to a vector, with their distance.
 ---@param vector pgvector.ColumnElement
 ---@param query pgvector.VectorOperand
@@ -2008,7 +2014,7 @@ local DeclarativeBase = {}
 ---Defines a model.
 ---@param name string|pgvector.Table the table's name, or a table that exists
 ---@param body table columns by key; constraints and indexes in the array part
----@param options? table `schema`, `mixins`, and the options of Table
+---@param options? table `schema`, `mixins`, `version_id`, `inherits`, …, and the options of Table
 ---@return pgvector.Model
 function DeclarativeBase:model(name, body, options) end
 
@@ -2041,6 +2047,7 @@ function SessionMaker:configure(options) end
 ---@field bind? pgvector.Bind
 ---@field autoflush? boolean
 ---@field expire_on_commit? boolean
+---@field forbid_lazy? boolean|"many"
 ---@field info? table
 
 ---Loads rows as objects and writes back what changed.
@@ -2319,9 +2326,10 @@ function SessionTransaction:close() end
 ---@field uselist? boolean a list, or one object
 ---@field order_by? any the order of the list
 ---@field cascade? string what goes on to related objects ("save-update, merge")
----@field lazy? "select"|"joined"|"selectin"|"raise"|"noload" how it is loaded ("select")
+---@field lazy? "select"|"joined"|"selectin"|"raise"|"raise_on_sql"|"noload"|"write_only" how it is loaded ("select")
 ---@field viewonly? boolean never written
 ---@field passive_deletes? boolean leave what is not loaded to the database's ON DELETE
+---@field post_update? boolean write the key by an UPDATE of its own
 
 ---A relationship in expressions: `Author.books`.
 ---@class pgvector.Relationship
@@ -2430,6 +2438,71 @@ function LoaderOption:defer(...) end
 ---@return pgvector.LoaderOption
 function LoaderOption:undefer(...) end
 
+---Loads the deferred columns of a group at once.
+---@param name string
+---@return pgvector.LoaderOption
+function LoaderOption:undefer_group(name) end
+
+---Leaves the relationship as it is, and goes on.
+---@param relationship pgvector.Relationship
+---@return pgvector.LoaderOption
+function LoaderOption:defaultload(relationship) end
+
+---A list that is never loaded.
+---@class pgvector.WriteOnlyList
+local WriteOnlyList = {}
+
+---Puts an object into it.
+---@param object table
+function WriteOnlyList:add(object) end
+
+---Puts several objects into it.
+---@param objects table[]
+function WriteOnlyList:add_all(objects) end
+
+---Takes an object out of it.
+---@param object table
+function WriteOnlyList:remove(object) end
+
+---The members that are stored.
+---@return pgvector.Select
+function WriteOnlyList:select() end
+
+---What is known of an object: `pg.inspect(object)`.
+---@class pgvector.InstanceState
+---@field object table
+---@field transient boolean
+---@field pending boolean
+---@field persistent boolean
+---@field deleted boolean
+---@field detached boolean
+---@field identity any[]|nil the values of its key
+---@field modified boolean would a flush write it?
+---@field session pgvector.Session|nil
+---@field mapper table `mapper.model` is the model
+local InstanceState = {}
+
+---What happened to an attribute since the last flush.
+---@param name string
+---@return { added: any[], unchanged: any[], deleted: any[] }
+function InstanceState:history(name) end
+
+---The names of what is not loaded.
+---@return string[]
+function InstanceState:unloaded() end
+
+---Sessions by scope: every method of a session goes to the one of the moment.
+---@class pgvector.ScopedSession
+---@overload fun(options?: pgvector.SessionOptions): pgvector.Session
+local ScopedSession = {}
+
+---Is there a session here?
+---@return boolean
+function ScopedSession:has() end
+
+---Closes the session of this scope.
+function ScopedSession:remove() end
+
 ---`pg.orm`: models and sessions.
 ---@class pgvector.orm
 local orm = {}
@@ -2512,6 +2585,65 @@ function orm.defer(...) end
 ---@param ... pgvector.ColumnElement
 ---@return pgvector.LoaderOption
 function orm.undefer(...) end
+
+---Loads the deferred columns of a group at once.
+---@param name string
+---@return pgvector.LoaderOption
+function orm.undefer_group(name) end
+
+---Leaves a relationship as it is, and goes on to what it leads to.
+---@param relationship pgvector.Relationship
+---@return pgvector.LoaderOption
+function orm.defaultload(relationship) end
+
+---A condition for all rows of a model that a statement loads.
+---@param model pgvector.Model
+---@param condition pgvector.ColumnElement|fun(model: pgvector.Model): pgvector.ColumnElement
+---@return any
+function orm.with_loader_criteria(model, condition) end
+
+---An attribute that is computed: in Lua for an object, by an expression in SQL.
+---@param options table|fun(it: any): any `get(object)`, `expr(Model)`, `set(object, value)`
+---@return any
+function orm.hybrid(options) end
+
+---An attribute that an expression computes, loaded with the object.
+---@param expression any an expression, a select, or a function of the model
+---@param options? { deferred?: boolean, deferred_group?: string }
+---@return any
+function orm.column_property(expression, options) end
+
+---Another name of an attribute.
+---@param name string
+---@return any
+function orm.synonym(name) end
+
+---Several columns as one value.
+---@param make any a function of the columns' values
+---@param ... string the attributes
+---@return any
+function orm.composite(make, ...) end
+
+---The embeddings that a pgai vectorizer makes of a model's rows.
+---@param options table `dimensions`, `target_schema`, `target_table`, `parent_kwargs`; see docs/vectorizer.md
+---@return any
+function orm.vectorizer_relationship(options) end
+
+---Models for all tables that have a primary key.
+---@param metadata pgvector.MetaData
+---@return pgvector.DeclarativeBase with the models in `classes`
+function orm.automap(metadata) end
+
+---Sessions by scope.
+---@param factory pgvector.SessionMaker
+---@param key_fn? fun(): any what a session belongs to; by default the running coroutine
+---@return pgvector.ScopedSession
+function orm.scoped_session(factory, key_fn) end
+
+---The session that an object is in.
+---@param object table
+---@return pgvector.Session|nil
+function orm.object_session(object) end
 
 ---A plain table of an object, without vectors and deferred columns.
 ---@param object table
@@ -3528,9 +3660,23 @@ function pg.CreateView(view, options) end
 ---@return pgvector.DDL
 function pg.DropView(view, options) end
 
----A statement that defines something, as SQL text.
----@param text string
+---SQL text that defines something, also as a listener of a table's events.
+---@param sql string `%(table)s`, `%(schema)s`, `%(fullname)s`: the table's names
 ---@return pgvector.RawDDL
-function pg.DDL(text) end
+function pg.DDL(sql) end
+
+---Calls a function whenever something happens; see docs/events.md.
+---@generic F
+---@param target any an engine, a session or factory, a model, an attribute, a table, metadata
+---@param name string
+---@param fn F
+---@return F
+function pg.listen(target, name, fn) end
+
+---Ends what `listen` began.
+---@param target any
+---@param name string
+---@param fn any
+function pg.remove(target, name, fn) end
 
 return pg

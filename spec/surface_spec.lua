@@ -91,6 +91,13 @@ local function code_surface(url, described)
     parent_id = pg.Column{ pg.Integer, pg.ForeignKey "parents.id" },
   })
 
+  local Log = base:model("logs", {
+    id = pg.Column{ pg.Integer, primary_key = true }, lines = pg.orm.relationship("lines", { lazy = "write_only" }),
+  })
+  base:model("lines", {
+    id = pg.Column{ pg.Integer, primary_key = true }, log_id = pg.Column{ pg.Integer, pg.ForeignKey "logs.id" },
+  })
+
   local instances = {
     Engine = engine, Result = rows, ScalarResult = rows:scalars(), MappingResult = rows:mappings(),
     Type = pg.Text, Column = t.c.a, Function = pg.func.now(), Exists = pg.exists(stmt),
@@ -101,6 +108,7 @@ local function code_surface(url, described)
     DeclarativeBase = base, AbstractModel = base:abstract{}, SessionMaker = sessions,
     Relationship = Parent.children, LoaderOption = pg.orm.joinedload(Parent.children),
     SessionQuery = sessions():query(Parent), Inspector = pg.inspect(engine), Migrator = pg.migrate.config{},
+    WriteOnlyList = Log{}.lines, InstanceState = pg.inspect(Parent{}), ScopedSession = pg.orm.scoped_session(sessions),
   }
   local op = {}
   for _, functions in ipairs{ require("pgvector.migrate.op").functions, require("pgvector.migrate.operations").kinds } do

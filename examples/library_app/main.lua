@@ -47,7 +47,7 @@ local function list(session)
   for author in session:scalars(stmt) do
     local titles = {}
     for i, book in ipairs(author.books) do titles[i] = book.title end
-    print(author.name .. ": " .. table.concat(titles, ", "))
+    print(("%s (%d): %s"):format(author.name, author.book_count, table.concat(titles, ", ")))
   end
 end
 
@@ -75,6 +75,16 @@ Session:begin(function(session)
   persuasion.embedding = { 8, 1, 4 }
 end)
 Session(function(session) search(session, "the sea", { 1, 0, 0 }) end)
+
+-- Two people at the same book: the second one is told.
+Session(function(session)
+  local emma = session:scalars(pg.select(Book):where(Book.title:eq "Emma")):one()
+  Session:begin(function(other) other:get(Book, emma.id).title = "Emma, a novel" end)
+  emma.title = "EMMA"
+  local _, err = pg.try(session.commit, session)
+  print(pg.is_error(err, "StaleDataError") and "somebody else has changed Emma meanwhile" or err)
+  session:rollback()
+end)
 
 -- Delete: one book that leaves its author's list, and an author with all books.
 Session:begin(function(session)

@@ -5,13 +5,25 @@ local orm = pg.orm
 
 local Base = orm.declarative_base()
 
+-- When a row was made, and its version: two writers do not overwrite each other.
+local Tracked = Base:abstract{
+  created = pg.Column{ pg.DateTime{ timezone = true }, server_default = pg.func.now() },
+  version = pg.Column{ pg.Integer },
+  __version_id = "version",
+}
+
 local Author = Base:model("example_authors", {
   id    = pg.Column{ pg.Integer, primary_key = true },
   name  = pg.Column{ pg.Text, nullable = false, unique = true },
   books = orm.relationship("example_books", {
     back_populates = "author", order_by = "title", cascade = "all, delete-orphan",
   }),
-})
+  -- loaded with every author, in the same query
+  book_count = orm.column_property(function(Author)
+    local books = Base.metadata.tables.example_books
+    return pg.select(pg.func.count()):select_from(books):where(books.c.author_id:eq(Author.id))
+  end),
+}, { mixins = { Tracked } })
 
 local Book = Base:model("example_books", {
   id        = pg.Column{ pg.Integer, primary_key = true },
@@ -23,6 +35,6 @@ local Book = Base:model("example_books", {
   author    = orm.relationship("example_authors", { back_populates = "books" }),
 
   pg.HNSW("embedding", { metric = "cosine" }),
-})
+}, { mixins = { Tracked } })
 
 return { Base = Base, Author = Author, Book = Book }

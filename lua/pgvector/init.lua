@@ -44,6 +44,8 @@ local members = {
   create_engine = "pgvector.engine",
   serialize = "pgvector.pgmoon",
   deserialize = "pgvector.pgmoon",
+  listen = "pgvector.util.events",
+  remove = "pgvector.util.events",
   setup_vector = "pgvector.pgmoon",
 }
 

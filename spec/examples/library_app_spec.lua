@@ -4,9 +4,9 @@ local db = require "spec.support.db"
 local program = require "spec.support.program"
 
 local EXPECTED = [[
-Herman Melville: Moby-Dick, White-Jacket
-Jane Austen: Emma, Persuasion
-Leo Tolstoy: Anna Karenina, War and Peace
+Herman Melville (2): Moby-Dick, White-Jacket
+Jane Austen (2): Emma, Persuasion
+Leo Tolstoy (2): Anna Karenina, War and Peace
 about the sea:
   0.030  Moby-Dick, by Herman Melville
   0.186  White-Jacket, by Herman Melville
@@ -19,8 +19,9 @@ about the sea:
   0.030  Moby-Dick, by Herman Melville
   0.111  Persuasion, by Jane Austen
   0.168  Billy Budd, by Herman Melville
-Herman Melville: Moby-Dick, White-Jacket
-Jane Austen: Emma, Persuasion
+somebody else has changed Emma meanwhile
+Herman Melville (2): Moby-Dick, White-Jacket
+Jane Austen (2): Emma, a novel, Persuasion
 ]]
 
 describe("the library #programs", function()
@@ -43,7 +44,7 @@ describe("the library #programs", function()
     local titles = db.psql([[
       SELECT name || ': ' || title FROM example_books JOIN example_authors a ON a.id = author_id ORDER BY 1]], url)
     assert.equal(table.concat({
-      "Herman Melville: Moby-Dick", "Herman Melville: White-Jacket", "Jane Austen: Emma", "Jane Austen: Persuasion",
+      "Herman Melville: Moby-Dick", "Herman Melville: White-Jacket", "Jane Austen: Emma, a novel", "Jane Austen: Persuasion",
     }, "\n"), titles)
   end)
 end)

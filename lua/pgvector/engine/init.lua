@@ -7,7 +7,9 @@ local Connection = require "pgvector.engine.connection"
 local errors = require "pgvector.errors"
 local execute = require "pgvector.driver.execute"
 local Execution = require "pgvector.engine.execution"
+local events = require "pgvector.util.events"
 local Link = require "pgvector.driver.link"
+local observe = require "pgvector.engine.observe"
 local Pool = require "pgvector.engine.pool"
 local PreparedStatements = require "pgvector.driver.prepare"
 local retry = require "pgvector.engine.retry"
@@ -17,13 +19,14 @@ local url = require "pgvector.engine.url"
 local wait = require "pgvector.wait"
 
 local Engine = class("Engine")
+Engine._events = observe.events
 
 -- SQLAlchemy's names and defaults, and a few of our own.
 local defaults = {
   pool_size = 5, max_overflow = 10, pool_timeout = 30, pool_recycle = -1, pool_pre_ping = false,
   pool_use_lifo = false, pool_reset_on_return = "rollback", echo = false, hide_parameters = false,
   isolation_level = false, connect_args = false, wait = "auto", timezone = false,
-  prepared_statements = true, statement_timeout = false, warn = false,
+  prepared_statements = true, statement_timeout = false, warn = false, forbid_lazy = false,
 }
 
 local checks = {
@@ -94,6 +97,7 @@ function Engine._new(target, options)
     end
     link.decorate = function(of, e) self._execution:decorate(of, e) end
     if options.prepared_statements then link.prepared = PreparedStatements.new(link) end
+    if self._listeners then self:_introduce(link) end
     return link
   end
   self._pool = Pool.new(options, waiter, {
@@ -129,6 +133,20 @@ function Engine:_recover(link)
   self:_give_back(link)
 end
 
+-- Lets the listeners of "connect" do what they want to with a new link.
+function Engine:_introduce(link)
+  local conn = Connection._new(self, link)
+  local ok, err = pcall(function()
+    events.fire(self, "connect", conn)
+    conn:commit()
+  end)
+  conn._closed, conn._link = true, nil -- it is not the pool's yet: nothing is given back
+  if not ok then
+    link:close()
+    error(err, 0)
+  end
+end
+
 -- Returns a link to the pool; the loss of one to the server ends its generation.
 function Engine:_give_back(link)
   if not link.holder then return end -- it was taken away from a request that was over
@@ -142,6 +160,15 @@ function Engine:_give_back(link)
   self._pool:checkin(link)
 end
 
+-- A listener that refuses a connection must not keep it from the pool.
+function Engine:_tell_checkout(conn)
+  local ok, err = pcall(events.fire, self, "checkout", conn)
+  if not ok then
+    conn:close()
+    error(err, 0)
+  end
+end
+
 --- Takes a connection out of the pool.
 -- @tparam[opt] function fn called with the connection, which is closed
 --   afterwards, and rolled back unless it was committed; fn's results are returned
@@ -149,6 +176,7 @@ end
 -- @raise OperationalError if the server cannot be reached, TimeoutError if all are out
 function Engine:connect(fn)
   local conn = Connection._new(self, self._pool:checkout())
+  if self._listeners then self:_tell_checkout(conn) end
   if fn == nil then return conn end
   return scope.with({
     is_active = true,

@@ -3,6 +3,7 @@
 
 local coerce = require "pgvector.sql.coerce"
 local constraints = require "pgvector.sql.constraints"
+local Mapper = require "pgvector.orm.mapper"
 
 local aliased_mt = { __name = "aliased model" }
 
@@ -13,7 +14,7 @@ function aliased_mt.__index(self, key)
   local attribute = mapper:_attribute(key)
   if attribute == nil then mapper:_unknown(key) end
   if constraints.is_column(attribute) then return from.c[key] end
-  return attribute:_class_value(from)
+  return attribute:_class_value(from, self)
 end
 
 function aliased_mt.__tostring(self)
@@ -26,10 +27,10 @@ end
 -- @param x a model, table or subquery
 -- @tparam[opt] string name
 local function aliased(x, name)
-  local from = coerce.from(x, "aliased"):alias(name)
-  local mapper = rawget(x, "__mapper")
-  if not mapper then return from end
-  return setmetatable({ __clause = from, __mapper = mapper }, aliased_mt)
+  local mapper = Mapper.of(x)
+  if not mapper then return coerce.from(x, "aliased"):alias(name) end
+  local criterion = mapper.inherits and function(from) return mapper:_criterion(from) end
+  return setmetatable({ __clause = mapper:_alias(name), __mapper = mapper, __criterion = criterion or nil }, aliased_mt)
 end
 
 return aliased

@@ -10,6 +10,7 @@ local constraints = require "pgvector.sql.constraints"
 local core = require "pgvector.core"
 local errors = require "pgvector.errors"
 local instance = require "pgvector.orm.instance"
+local Mapper = require "pgvector.orm.mapper"
 local operators = require "pgvector.sql.operators"
 local Relationship = require "pgvector.orm.relationship"
 local select_ = require "pgvector.sql.select"
@@ -22,6 +23,11 @@ local null = core.null
 -- leading to `far` (the target's table, or an alias).
 local RelationshipAttribute = class("RelationshipAttribute")
 
+-- What can be listened to is the relationship, wherever it is seen from.
+function RelationshipAttribute._events(self)
+  return self.relationship, { set = true, append = true, remove = true }
+end
+
 local function all_of(conditions) return base.boolean(operators.and_, conditions, #conditions) end
 
 -- The column of a FROM element that shows a table's column.
@@ -30,14 +36,20 @@ local function shown(from, column) return from:_corresponding(column) or column 
 -- A relationship's own condition with both sides in place.
 local function adapted(self)
   local relationship = self.relationship
-  local is_near = {}
+  local is_near, is_own = {}, {}
   for _, pair in ipairs(relationship.pairs) do is_near[pair[1]] = true end
+  for _, tbl in ipairs(relationship.mapper.tables) do is_own[tbl] = true end
+  for _, tbl in ipairs(relationship.target.tables) do is_own[tbl] = nil end
   return traverse.replace(relationship.condition, function(node)
     if not constraints.is_column(node) then return nil end
-    local near = is_near[node] or rawequal(node.table, relationship.mapper.table)
-      and not rawequal(relationship.mapper.table, relationship.target.table)
-    return shown(near and self.source or self.far, node)
+    return shown((is_near[node] or is_own[node.table]) and self.source or self.far, node)
   end)
+end
+
+-- What tells the target's rows from others of its table, added to a condition.
+local function of_target(self, condition)
+  local criterion = self.far_mapper:_criterion(self.far)
+  return criterion and condition:and_(criterion) or condition
 end
 
 -- The condition between the two sides; through an association table, `middle`
@@ -58,29 +70,32 @@ end
 -- What `select:join(Item.owner)` does, step by step.
 local function join_steps(self)
   local middle = self.relationship.secondary_table
-  if not middle then return { { from = self.far, condition = all_of(conditions(self)) } }, self.source end
-  if self.far ~= self.relationship.target.table or self.source ~= self.relationship.mapper.table then
+  if not middle then
+    return { { from = self.far, condition = of_target(self, all_of(conditions(self))) } }, self.source
+  end
+  if self.far ~= self.relationship.target.clause or self.source ~= self.relationship.mapper.clause then
     middle = middle:alias()
   end
   local near, far = conditions(self, middle)
-  return { { from = middle, condition = all_of(near) }, { from = self.far, condition = all_of(far) } },
-    self.source
+  return { { from = middle, condition = all_of(near) },
+    { from = self.far, condition = of_target(self, all_of(far)) } }, self.source
 end
 
 function RelationshipAttribute._new(relationship, source, far)
   relationship:_configure()
   return setmetatable({
-    relationship = relationship, source = source or relationship.mapper.table,
-    far = far or relationship.target.table, __join_steps = join_steps,
+    relationship = relationship, source = source or relationship.mapper.clause,
+    far = far or relationship.target.clause, far_mapper = relationship.target, __join_steps = join_steps,
   }, RelationshipAttribute)
 end
 
---- The same relationship, leading to an alias of its target.
--- @param aliased of `orm.aliased`
+--- The same relationship, leading to an alias of its target, or to a model that
+-- inherits from it.
+-- @param aliased of `orm.aliased`, or a model
 function RelationshipAttribute:of_type(aliased)
   local far = coerce.from(aliased, "of_type")
   local attribute = RelationshipAttribute._new(self.relationship, self.source, far)
-  attribute.entity = aliased
+  attribute.far_mapper = Mapper.of(aliased) or self.relationship.target
   return attribute
 end
 
@@ -90,12 +105,10 @@ local function exists(self, criterion)
   local attribute = self
   -- the same table inside and outside must be told apart
   if rawequal(self.far, self.source) then
-    local alias = relationship.target.table:alias()
+    local alias = relationship.target:_alias()
     attribute = RelationshipAttribute._new(relationship, self.source, alias)
     criterion = criterion and traverse.replace(criterion, function(node)
-      if constraints.is_column(node) and rawequal(node.table, relationship.target.table) then
-        return shown(alias, node)
-      end
+      if constraints.is_column(node) then return alias:_corresponding(node) end
     end)
   end
   local list = {}
@@ -103,6 +116,7 @@ local function exists(self, criterion)
     for _, condition in ipairs(part) do list[#list + 1] = condition end
   end
   if criterion then list[#list + 1] = coerce.condition(criterion, "any") end
+  list[1] = of_target(attribute, list[1])
   local froms = { attribute.far, relationship.secondary_table }
   return select_.select(base.node{ __visit_name = "literal_column", text = "1", type = types.Integer })
     :select_from(compat.unpack(froms)):where(compat.unpack(list)):correlate(self.source):exists()

@@ -24,6 +24,7 @@ end
 function methods:append(object)
   local mt = details(self, "append")
   mt.relationship:_check_related(object)
+  object = mt.relationship:_heard("append", mt.owner, object)
   self[#self + 1] = object
   mt.relationship:_linked(mt.owner, object)
 end
@@ -33,6 +34,7 @@ function methods:remove(object)
   local mt = details(self, "remove")
   for i = 1, #self do
     if rawequal(self[i], object) then
+      mt.relationship:_heard("remove", mt.owner, object)
       table.remove(self, i)
       mt.relationship:_unlinked(mt.owner, object)
       return
@@ -46,6 +48,7 @@ function methods:clear()
   local mt = details(self, "clear")
   for i = #self, 1, -1 do
     local object = self[i]
+    mt.relationship:_heard("remove", mt.owner, object)
     self[i] = nil
     mt.relationship:_unlinked(mt.owner, object)
   end

@@ -1,111 +1,39 @@
 --- Declarative models: a table and the class of its rows in one definition.
 -- @module pgvector.orm.declarative
 
+local body = require "pgvector.orm.body"
 local class = require "pgvector.class"
 local constraints = require "pgvector.sql.constraints"
 local errors = require "pgvector.errors"
+local inheritance = require "pgvector.orm.inheritance"
 local instance = require "pgvector.orm.instance"
 local Mapper = require "pgvector.orm.mapper"
 local schema = require "pgvector.sql.schema"
-local types = require "pgvector.types"
+local version = require "pgvector.orm.version"
 
 local declarative = {}
 
--- A body taken apart: `attributes` as `{ key, Column | property }` in order of
--- creation, `items` the array part, `methods` what a mixin gives its models.
-local function check_key(key, where)
-  if key == "methods" then
-    errors.raise("ArgumentError",
-      "%s: 'methods' is reserved; map the column under another key: methods_ = pg.Column{ \"methods\", … }",
-      where)
-  elseif key:sub(1, 2) == "__" then
-    errors.raise("ArgumentError", "%s: attribute '%s': names that start with '__' are reserved", where, key)
-  end
-end
-
-local function refuse_attribute(key, value, where)
-  if types.is_type(value) then
-    errors.raise("ArgumentError",
-      "%s: attribute '%s' is a bare type: write pg.Column{ %s }, which keeps the order",
-      where, key, tostring(value))
-  elseif type(value) == "function" then
-    errors.raise("ArgumentError", "%s: attribute '%s' is a function: methods go into Model.methods", where,
-      key)
-  end
-  errors.raise("ArgumentError", "%s: attribute '%s': expected a Column or a relationship, got %s", where, key,
-    class.describe(value))
-end
-
-local function read_body(body, where)
-  if type(body) ~= "table" or getmetatable(body) then
-    errors.raise("ArgumentError", "%s: expected a table of columns, got %s", where, class.describe(body))
-  end
-  local attributes, items = {}, {}
-  for key, value in pairs(body) do
-    if type(key) == "string" then
-      check_key(key, where)
-      if not constraints.is_column(value) and not Mapper._is_property(value) then
-        refuse_attribute(key, value, where)
-      end
-      attributes[#attributes + 1] = { key, value }
-    elseif type(key) ~= "number" then
-      errors.raise("ArgumentError", "%s: unexpected key of type %s", where, type(key))
-    end
-  end
-  table.sort(attributes, function(a, b) return a[2]._ticket < b[2]._ticket end)
-  for i, item in ipairs(body) do
-    if constraints.is_column(item) then
-      errors.raise("ArgumentError",
-        "%s: element %d is a Column; a model's columns need a key: name = pg.Column{…}", where, i)
-    end
-    items[i] = item
-  end
-  return attributes, items
-end
-
--- What several models share.
-local Abstract = class("AbstractModel")
-
--- A mixin is made by Base:abstract, or is a plain table of columns.
-local function as_mixin(mixin, where)
-  if class.is(mixin, Abstract) then return mixin end
-  local attributes, items = read_body(mixin, where)
-  return { attributes = attributes, items = items, methods = {}, mixins = {} }
-end
-
--- Adds copies of what a mixin and its own mixins hold; what `taken` names is
--- overridden by the model.
-local function inherit(mixin, taken, attributes, items, methods)
-  for _, outer in ipairs(mixin.mixins) do inherit(outer, taken, attributes, items, methods) end
-  for _, attribute in ipairs(mixin.attributes) do
-    local key = attribute[1]
-    if not taken[key] then attributes[#attributes + 1] = { key, attribute[2]:_copy() } end
-  end
-  for _, item in ipairs(mixin.items) do items[#items + 1] = item:_copy() end
-  methods[#methods + 1] = mixin.methods
-end
-
--- Instance methods: the model's own, then those of its mixins, the last first.
-local function method_table(inherited)
-  if #inherited == 0 then return {} end
-  return setmetatable({}, { __index = function(_, key)
-    for i = #inherited, 1, -1 do
-      local method = inherited[i][key]
-      if method ~= nil then return method end
-    end
-  end })
-end
+---- models ---------------------------------------------------------------------------
 
 local model_mt = { __name = "Model" }
 
--- `Model.key`: a column, or what a property stands for in expressions.
+-- A model's events are its mapper's.
+function model_mt._events(model) return rawget(model, "__mapper"), Mapper._events end
+
+function model_mt.__inspect(model) return rawget(model, "__mapper") end
+
+-- `Model.key`: a column, or what a property stands for in expressions;
+-- `Model:model(…)` makes one that inherits.
 function model_mt.__index(model, key)
   if type(key) == "string" and key:sub(1, 2) == "__" then return nil end
   local mapper = rawget(model, "__mapper")
   local attribute = mapper:_attribute(key)
-  if attribute == nil then mapper:_unknown(key) end
+  if attribute == nil then
+    if key == "model" then return inheritance.define end
+    mapper:_unknown(key)
+  end
   if constraints.is_column(attribute) then return attribute end
-  return attribute:_class_value()
+  return attribute:_class_value(nil, model)
 end
 
 function model_mt.__newindex(model, key)
@@ -114,12 +42,14 @@ function model_mt.__newindex(model, key)
     rawget(model, "__name"), tostring(key))
 end
 
-function model_mt.__call(model, values, ...)
-  if select("#", ...) > 0 then
+function model_mt.__call(model, ...)
+  local mapper = rawget(model, "__mapper")
+  if mapper.init then return instance.construct(mapper, ...) end
+  if select("#", ...) > 1 then
     errors.raise("ArgumentError", "model '%s': an instance is made from one table of values",
       rawget(model, "__name"))
   end
-  return instance.new(rawget(model, "__mapper"), values)
+  return instance.new(mapper, (...))
 end
 
 function model_mt.__tostring(model) return ("Model(%s)"):format(rawget(model, "__name")) end
@@ -128,7 +58,10 @@ function model_mt.__tostring(model) return ("Model(%s)"):format(rawget(model, "_
 -- @treturn boolean
 function declarative.is_model(x) return type(x) == "table" and getmetatable(x) == model_mt end
 
+---- bases ----------------------------------------------------------------------------
+
 local Base = class("DeclarativeBase")
+Base._events = Mapper._events -- of all its models
 
 local base_options = { schema = true, naming_convention = true, metadata = true, extensions = true }
 
@@ -160,90 +93,126 @@ end
 --- Makes a set of columns, constraints and methods that models share:
 -- `Base:abstract{ created = pg.Column{…}, … }`, to be given as a mixin. Its
 -- columns are copied into each model.
--- @tparam table body as for a model
+-- @tparam table given as for a model; `__declare`: a function that gets a table
+--   with the model's `name` and `schema` and returns more of the same
 -- @tparam[opt] table options `mixins`
-function Base:abstract(body, options)
+function Base:abstract(given, options)
   options = errors.check_options(options, { mixins = true }, "abstract")
-  local attributes, items = read_body(body, "abstract model")
-  local mixins = {}
-  for i, mixin in ipairs(options.mixins or {}) do
-    mixins[i] = as_mixin(mixin, "abstract model: mixin " .. i)
+  local mixin = body.read(given, "abstract model", true)
+  mixin.base, mixin.methods, mixin.mixins = self, {}, {}
+  for _, outer in ipairs(options.mixins or mixin.settings.__mixins or {}) do
+    mixin.mixins[#mixin.mixins + 1] = body.mixin(outer, "abstract model: mixin " .. #mixin.mixins + 1)
   end
-  return setmetatable({
-    base = self, attributes = attributes, items = items, methods = {}, mixins = mixins,
-  }, Abstract)
+  return setmetatable(mixin, body.Abstract)
 end
 
 local model_options = {
   schema = true, mixins = true, comment = true, info = true, managed = true, unlogged = true,
-  tablespace = true, with = true, partition_by = true,
+  tablespace = true, with = true, partition_by = true, version_id = true, polymorphic_on = true,
+  polymorphic_identity = true, inherits = true, init = true,
 }
+-- Those that are not the Table's.
+local mapper_options = {
+  mixins = true, version_id = true, polymorphic_on = true, polymorphic_identity = true, inherits = true, init = true,
+}
+
+-- Settings of the body are options by another name.
+local function merged_options(given, settings, where)
+  local options = {}
+  for name, value in pairs(given) do options[name] = value end
+  for name in pairs(body.settings) do
+    local option = name:sub(3)
+    if settings[name] ~= nil then
+      if options[option] ~= nil then
+        errors.raise("ArgumentError", "%s: both %s and the option %s are given", where, name, option)
+      end
+      options[option] = settings[name]
+    end
+  end
+  return options
+end
 
 -- In a model a string names an attribute or a column of it, so both are known
 -- to the Core table: a column's key there is its attribute's.
-local function table_items(attributes, items)
-  local all = {}
-  for _, attribute in ipairs(attributes) do
+local function table_items(all)
+  local list = {}
+  for _, attribute in ipairs(all.attributes) do
     local key, value = attribute[1], attribute[2]
     if constraints.is_column(value) then
       value.key, value.name = key, value.name or key
-      all[#all + 1] = value
+      list[#list + 1] = value
     end
   end
-  for _, item in ipairs(items) do all[#all + 1] = item end
-  return all
+  for _, item in ipairs(all.items) do list[#list + 1] = item end
+  return list
+end
+
+local function make_table(self, name, all, options)
+  local table_options = {}
+  for option, value in pairs(options) do
+    if not mapper_options[option] then table_options[option] = value end
+  end
+  return schema.Table._new(name, self.metadata, table_items(all), table_options)
 end
 
 -- A table that exists: its columns are attributes, and the body adds properties.
-local function adopt_table(tbl, attributes, where)
-  local all = {}
-  for i, column in ipairs(tbl:_columns()) do all[i] = { column.key, column } end
-  for _, attribute in ipairs(attributes) do
+local function adopt_table(tbl, all, where)
+  local attributes = {}
+  for i, column in ipairs(tbl:_columns()) do attributes[i] = { column.key, column } end
+  for _, attribute in ipairs(all.attributes) do
     if constraints.is_column(attribute[2]) then
-      errors.raise("ArgumentError", "%s: '%s' is a column, but the table is there already", where,
-        attribute[1])
+      errors.raise("ArgumentError", "%s: '%s' is a column, but the table is there already", where, attribute[1])
     end
-    all[#all + 1] = attribute
+    attributes[#attributes + 1] = attribute
   end
-  return all
+  all.attributes = attributes
+  return tbl
 end
 
 --- Defines a model.
 -- @tparam string|Table name the table's name, or a table that exists
--- @tparam table body keyed: columns and relationships; array part: constraints and indexes
--- @tparam[opt] table options `schema`, `mixins`, `comment`, and the other options of Table
+-- @tparam table given keyed: columns and relationships; array part: constraints and indexes
+-- @tparam[opt] table options `schema`, `mixins`, `version_id`, `polymorphic_on`,
+--   `polymorphic_identity`, `inherits`, `init`, and the other options of Table
 -- @treturn Model callable: `Item{ title = "x" }` makes an instance
-function Base:model(name, body, options)
+function Base:model(name, given, options)
   local existing = class.is(name, schema.Table) and name
   if existing then name = existing.name end
   local where = ("model '%s'"):format(tostring(name))
+  local own = body.read(given, where)
   options = errors.check_options(options, model_options, where)
-  local own, own_items = read_body(body, where)
-  local taken, attributes, items, inherited = {}, {}, {}, {}
-  for _, attribute in ipairs(own) do taken[attribute[1]] = true end
-  for i, mixin in ipairs(options.mixins or {}) do
-    inherit(as_mixin(mixin, ("%s: mixin %d"):format(where, i)), taken, attributes, items, inherited)
-  end
-  for _, attribute in ipairs(own) do attributes[#attributes + 1] = attribute end
-  for _, item in ipairs(own_items) do items[#items + 1] = item end
-  table.sort(attributes, function(a, b) return a[2]._ticket < b[2]._ticket end)
+  local schema_name = options.schema
+  if schema_name == nil then schema_name = own.settings.__schema end
+  local all = body.complete(own, options.mixins or own.settings.__mixins or {}, { name = name, schema = schema_name },
+    where)
+  options = merged_options(options, all.settings, where)
+  local parent = options.inherits and inheritance.parent_of(options.inherits, where)
 
-  local table_options = {}
-  for option, value in pairs(options) do
-    if option ~= "mixins" then table_options[option] = value end
+  local tbl, link
+  if parent and parent.table.name == name and not existing then
+    tbl = inheritance.extend_table(parent, table_items(all), where)
+  elseif existing then
+    tbl = adopt_table(existing, all, where)
+  else
+    tbl = make_table(self, name, all, options)
   end
-  local tbl = existing
-    or schema.Table._new(name, self.metadata, table_items(attributes, items), table_options)
-  if existing then attributes = adopt_table(tbl, attributes, where) end
+  if parent and tbl ~= parent.table then link = inheritance.link(tbl, parent, where) end
+  if parent then table.insert(all.methods, 1, parent.methods) end
 
-  local model = { __table = tbl, __clause = tbl, __name = name, methods = method_table(inherited) }
-  model.__mapper = Mapper._new{
-    model = model, table = tbl, registry = self, methods = model.methods, attributes = attributes,
+  local model = { __table = tbl, __name = name, methods = body.method_table(all.methods) }
+  local mapper = Mapper._new{
+    model = model, table = tbl, registry = self, methods = model.methods, own = all.attributes,
+    inherits = parent, link = link, init = options.init or parent and parent.init,
   }
-  instance.instrument(model.__mapper)
+  model.__mapper, model.__clause = mapper, mapper.clause
+  inheritance.settle(mapper, options, where)
+  if options.version_id ~= nil then version.attach(mapper, options.version_id) end
+  if parent then model.__criterion = function(from) return mapper:_criterion(from) end end
+  instance.instrument(mapper)
   self._models[#self._models + 1] = model
   return setmetatable(model, model_mt)
 end
+
 -- The model of a table's name ("items", "app.items"), or nil.
 function Base:_model_of(name)
   for _, model in ipairs(self._models) do
@@ -275,13 +244,13 @@ end
 class.seal(Base)
 
 --- Defines a model with this abstract model as its first mixin.
-function Abstract:model(name, body, options)
-  local given = {}
-  for option, value in pairs(options or {}) do given[option] = value end
-  given.mixins = { self }
-  for _, mixin in ipairs(options and options.mixins or {}) do given.mixins[#given.mixins + 1] = mixin end
-  return self.base:model(name, body, given)
+function body.Abstract:model(name, given, options)
+  local merged = {}
+  for option, value in pairs(options or {}) do merged[option] = value end
+  merged.mixins = { self }
+  for _, mixin in ipairs(options and options.mixins or {}) do merged.mixins[#merged.mixins + 1] = mixin end
+  return self.base:model(name, given, merged)
 end
-class.seal(Abstract)
+class.seal(body.Abstract)
 
 return declarative

@@ -7,6 +7,7 @@ local collection = require "pgvector.orm.collection"
 local core = require "pgvector.core"
 local instance = require "pgvector.orm.instance"
 local insert = require "pgvector.sql.insert".insert
+local lazy = require "pgvector.orm.lazy"
 local persistence = require "pgvector.orm.persistence"
 local Relationship = require "pgvector.orm.relationship"
 local update = require "pgvector.sql.update"
@@ -26,6 +27,8 @@ function Dependencies._new(session)
     orphans = {},                    -- sequence of { instance, key column }
     added = {}, removed = {},        -- association rows: sequences of { relationship, near, far }
     cleared = {},                    -- sequence of { relationship, instance }
+    references = {},                 -- sequence of { instance, key columns }: NULL before deletes
+    within = {},                     -- root mapper → true if its instances depend on each other
     collected = {},                  -- sequence of instances whose relationships were looked at
   }, Dependencies)
 end
@@ -35,36 +38,45 @@ end
 -- @param child an instance
 -- @tparam table pairs_ sequence of `{ child column, parent column }`
 -- @param parent an instance, or nil
-function Dependencies:link(child, pairs_, parent)
+-- @tparam[opt] boolean afterwards both may be stored in any order: the key follows
+function Dependencies:link(child, pairs_, parent, afterwards)
   local state = instance.state(child)
   if state.session ~= self.session then return end
   local of_child = self.links[child] or {}
   self.links[child] = of_child
   local column = pairs_[1][1]
-  if parent or not of_child[column] then of_child[column] = { pairs = pairs_, parent = parent } end
+  if parent or not of_child[column] then
+    of_child[column] = { pairs = pairs_, parent = parent, afterwards = afterwards }
+  end
+  if parent then self.within[state.mapper.root] = true end
   if state.identity then self.session._watched:add(child) end
 end
 
 --- The instances that must be stored before `child`.
 -- @treturn table sequence
 function Dependencies:parents(child)
-  local parents = {}
+  local parents, links = {}, self.links[child]
+  if not links then return parents end
   -- by column: the order must not depend on the hash
   for _, column in ipairs(instance.state(child).mapper.columns) do
-    local link = self.links[child] and self.links[child][column]
-    if link and link.parent then parents[#parents + 1] = link.parent end
+    local link = links[column]
+    if link and link.parent and not link.afterwards then parents[#parents + 1] = link.parent end
   end
   return parents
 end
 
 --- Copies keys into an instance.
--- @treturn boolean false if a parent is not stored yet
-function Dependencies:sync(child, state)
-  local complete = true
+-- @param child
+-- @tparam table state of it
+-- @tparam[opt] boolean is_last is everything stored that will be?
+-- @treturn boolean false if something must be copied later
+function Dependencies:sync(child, state, is_last)
+  local links, complete = self.links[child], true
+  if not links then return true end
   for _, column in ipairs(state.mapper.columns) do
-    local link = self.links[child] and self.links[child][column]
+    local link = links[column]
     local parent = link and link.parent
-    if parent and not instance.state(parent).identity then
+    if parent and (not instance.state(parent).identity or link.afterwards and not is_last) then
       complete = false
     elseif link then
       for _, pair in ipairs(link.pairs) do
@@ -182,6 +194,14 @@ function Dependencies:write_associations(conn)
   for _, tbl in ipairs(tables) do conn:execute(insert(tbl), rows[tbl]) end
 end
 
+--- Sets references of rows to NULL that would keep others from being deleted.
+-- @tparam Connection conn
+function Dependencies:clear_references(conn)
+  for _, entry in ipairs(self.references) do
+    persistence.set_null(conn, entry[1], instance.state(entry[1]), entry[2])
+  end
+end
+
 --- Takes what is loaded as what the database knows.
 function Dependencies:settle()
   for _, object in ipairs(self.collected) do
@@ -192,7 +212,6 @@ function Dependencies:settle()
     if state.session then state.session:_rewatch(object, state) end
   end
 end
-class.seal(Dependencies)
 
 ---- what each relationship asks for ------------------------------------------------------
 
@@ -209,7 +228,7 @@ local function collect_parent(self, dependencies, object, state)
   if value == nil or not (state.related[self.key] or not state.identity) then return end
   if value ~= null then
     if self.cascade["save-update"] then dependencies.session:_add(value, "flush") end
-    dependencies:link(object, self.pairs, value)
+    dependencies:link(object, self.pairs, value, self.post_update)
   elseif state.related[self.key] then
     dependencies:link(object, self.pairs, nil)
   end
@@ -219,7 +238,9 @@ end
 -- database; brings what is new into the session.
 local function each_difference(self, dependencies, object, state, on_added, on_removed)
   if state.values[self.key] == nil then return end
-  local current, known = as_list(state.values[self.key]), state.committed[self.key] or {}
+  local value = state.values[self.key]
+  local current, known = as_list(value), state.committed[self.key] or {}
+  if self.lazy == "write_only" then current, known = value._added, value._removed end
   for _, other in ipairs(current) do
     if not collection.find(known, other) then
       self:_check_related(other)
@@ -242,7 +263,7 @@ function Relationship:_collect(dependencies, object, state)
   if self.direction == "one_to_many" then
     local child_pairs = swapped(self.pairs)
     each_difference(self, dependencies, object, state, function(child)
-      dependencies:link(child, child_pairs, object)
+      dependencies:link(child, child_pairs, object, self.post_update)
     end, function(child)
       if dependencies.session._deleted:has(child) then return end
       dependencies:link(child, child_pairs, nil)
@@ -263,14 +284,24 @@ end
 -- rows go, unless the database sees to it.
 function Relationship:_collect_deleted(dependencies, object, state)
   self:_configure()
-  if self.viewonly or self.direction == "many_to_one" then return end
+  if self.viewonly then return end
+  if self.direction == "many_to_one" then
+    local column = self.pairs[1][1]
+    if self.post_update and object[column.key] ~= nil then
+      local columns = {}
+      for i, pair in ipairs(self.pairs) do columns[i] = pair[1] end
+      dependencies.references[#dependencies.references + 1] = { object, columns }
+    end
+    return
+  end
   if self.direction == "many_to_many" then
     if not self.passive_deletes then dependencies.cleared[#dependencies.cleared + 1] = { self, object } end
     return
   end
   if self.cascade.delete or self.passive_deletes and state.values[self.key] == nil then return end
-  self:_get(object, state)
-  for _, child in ipairs(as_list(state.values[self.key])) do
+  self:_loaded(object, state)
+  local value = state.values[self.key]
+  for _, child in ipairs(self.lazy == "write_only" and lazy.load(self, object, state) or as_list(value)) do
     if not dependencies.session._deleted:has(child) then
       dependencies:link(child, swapped(self.pairs), nil)
     end
@@ -280,6 +311,10 @@ end
 -- Would a flush have something to do for it?
 function Relationship:_is_changed(state)
   if state.related[self.key] then return true end
+  if self.lazy == "write_only" then
+    local value = state.values[self.key]
+    return value ~= nil and #value._added + #value._removed > 0
+  end
   local known = state.committed[self.key]
   if not known then return false end
   local current = as_list(state.values[self.key])
@@ -291,12 +326,16 @@ function Relationship:_is_changed(state)
 end
 
 function Relationship:_settle(state)
-  state.related[self.key] = nil
+  instance.clear(state, "related", self.key)
   local value = state.values[self.key]
   if value == nil then return end
+  if self.lazy == "write_only" then
+    value._added, value._removed = {}, {}
+    return
+  end
   local known = {}
   for i, other in ipairs(as_list(value)) do known[i] = other end
-  state.committed[self.key] = known
+  instance.own(state, "committed")[self.key] = known
 end
 
 return Dependencies

@@ -12,21 +12,31 @@
 -- * `committed`: relationship → the related instances that the database knows,
 -- * `related`: relationship → true if it was set since the last flush,
 -- * `made`: keys of values that the flush which inserted it has set,
--- * `identity`: values of the primary key in the database, `identity_key` their text.
+-- * `identity`: values of the primary key in the database, `identity_key` their text,
+-- * `node`: the loader options it was loaded with; `together`: was it loaded with others?
+--
+-- Most instances are only read. So what all of one model have in common lies in
+-- the metatable of their states, and so do `original`, `snapshots`, `committed`
+-- and `related` as long as they are empty: `instance.own` makes one to write to.
 --
 -- A state never refers to its instance: instances are held weakly.
 -- @module pgvector.orm.instance
 
 local class = require "pgvector.class"
+local column_of = require "pgvector.sql.column"
 local constraints = require "pgvector.sql.constraints"
 local core = require "pgvector.core"
 local errors = require "pgvector.errors"
+local events = require "pgvector.util.events"
 local attribute_values = require "pgvector.orm.values"
 
 local instance = {}
 
 local null, NOT_LOADED = core.null, attribute_values.NOT_LOADED
 local is_column = constraints.is_column
+
+-- In a model a column is an attribute, which can be listened to.
+column_of.Column._events = { set = true }
 
 -- The private key. A table: a JSON encoder that meets an instance fails loudly
 -- instead of printing {}.
@@ -44,11 +54,34 @@ function instance.expect(x, where)
   errors.raise("ArgumentError", "%s: expected an instance of a model, got %s", where, class.describe(x))
 end
 
+-- Shared by all states; a write to it is a mistake in here.
+local EMPTY = setmetatable({}, { __newindex = function() error("a state's shared table was written to", 2) end })
+
+--- The table of a state to write to: `original`, `snapshots`, `committed`, `related`.
+function instance.own(state, field)
+  local own = rawget(state, field)
+  if not own then
+    own = {}
+    rawset(state, field, own)
+  end
+  return own
+end
+
+-- Takes a key out, where there is something to take it out of.
+local function clear(state, field, key)
+  local own = rawget(state, field)
+  if own then
+    own[key] = nil
+    if next(own) == nil then rawset(state, field, nil) end
+  end
+end
+instance.clear = clear
+
 --- Remembers a copy of a table value that others can reach, so that a change
 -- inside it is noticed; the session holds on to the instance from here on.
 function instance.touch(object, state, key)
   if state.snapshots[key] == nil and state.original[key] == nil then
-    state.snapshots[key] = attribute_values.copy(state.values[key])
+    instance.own(state, "snapshots")[key] = attribute_values.copy(state.values[key])
     if state.session then state.session:_pin(object) end
   end
 end
@@ -89,15 +122,25 @@ end
 -- @tparam string key
 -- @param value pg.null for NULL
 function instance.set_column(object, state, key, value)
-  local old = state.values[key]
   if state.original[key] == nil then
     local before = state.snapshots[key]
-    if before == nil then before = old end
+    if before == nil then before = state.values[key] end
     if before == nil then before = NOT_LOADED end
-    state.original[key] = before
+    instance.own(state, "original")[key] = before
   end
   state.values[key] = value
   if state.session then state.session:_mark_modified(object, state) end
+end
+
+-- Lets the listeners of an attribute look at, and perhaps replace, a new value.
+local function heard(object, state, attribute, value)
+  local old = state.values[attribute.key]
+  if old == null then old = nil end
+  local before
+  if value ~= null then before = value end
+  local after = events.filter(attribute, "set", object, before, old)
+  if after == nil then return null end
+  return after
 end
 
 local function write(object, state, key, value)
@@ -117,6 +160,7 @@ local function write(object, state, key, value)
     value = attribute.validate(value, key, object)
   end
   if value == nil then value = null end
+  if attribute._listeners then value = heard(object, state, attribute, value) end
   instance.set_column(object, state, key, value)
 end
 
@@ -136,8 +180,11 @@ local function each(object)
   end
 end
 
---- Gives a mapper the metatable of its instances.
+--- Gives a mapper the metatables of its instances and of their states.
 function instance.instrument(mapper)
+  mapper._state_mt = { __index = {
+    mapper = mapper, status = "persistent", original = EMPTY, snapshots = EMPTY, committed = EMPTY, related = EMPTY,
+  } }
   mapper._instance_mt = {
     __name = mapper.name,
     __index = function(object, key)
@@ -154,16 +201,41 @@ function instance.instrument(mapper)
       local state = rawget(object, STATE)
       return ("%s(%s)"):format(mapper.name, state.identity_key or state.status)
     end,
+    __inspect = function(object) return instance.inspect(object) end,
   }
 end
 
---- Makes an instance without values, as loading does.
+--- Makes an instance without values that is in no session yet.
 -- @treturn table the instance
 -- @treturn table its state
-function instance.create(mapper, status)
-  local state = { mapper = mapper, status = status, values = {}, original = {}, snapshots = {},
-                  committed = {}, related = {} }
+function instance.create(mapper)
+  local state = setmetatable({ values = {}, status = "transient" }, mapper._state_mt)
   return setmetatable({ [STATE] = state }, mapper._instance_mt), state
+end
+
+--- Makes an instance of a row.
+-- @tparam Mapper mapper
+-- @tparam Session session
+-- @tparam table identity values of the primary key
+-- @tparam string identity_key
+-- @tparam table values
+-- @treturn table the instance
+-- @treturn table its state
+function instance.load(mapper, session, identity, identity_key, values)
+  local state = setmetatable({
+    session = session, identity = identity, identity_key = identity_key, values = values,
+  }, mapper._state_mt)
+  return setmetatable({ [STATE] = state }, mapper._instance_mt), state
+end
+
+-- A new instance tells of what it is in its table.
+local function start(mapper, ...)
+  local object, state = instance.create(mapper)
+  if mapper.polymorphic_identity ~= nil then
+    state.values[mapper.polymorphic_on.key] = mapper.polymorphic_identity
+  end
+  if mapper:_is_heard() then mapper:_tell("init", object, ...) end
+  return object, state
 end
 
 --- Makes a transient instance: what `Item{ title = "x" }` does.
@@ -174,17 +246,30 @@ function instance.new(mapper, given)
     errors.raise("ArgumentError", "model '%s': expected a table of values, got %s", mapper.name,
       class.describe(given))
   end
-  local object, state = instance.create(mapper, "transient")
+  local object, state = start(mapper, given)
+  if not given then return object end
   -- in the order of the attributes, so that relationships see the same order in every run
-  local given_keys = {}
-  for key in pairs(given or {}) do
+  local count = 0
+  for key in pairs(given) do
     if mapper:_attribute(key) == nil then mapper:_unknown(key) end
-    given_keys[key] = true
+    count = count + 1
   end
   for _, attribute in ipairs(mapper.attributes) do
+    if count == 0 then break end
     local key = attribute[1]
-    if given_keys[key] then write(object, state, key, given[key]) end
+    local value = given[key]
+    if value ~= nil then
+      write(object, state, key, value)
+      count = count - 1
+    end
   end
+  return object
+end
+
+--- Makes a transient instance of a model with a constructor of its own.
+function instance.construct(mapper, ...)
+  local object = start(mapper, ...)
+  mapper.init(object, ...)
   return object
 end
 
@@ -196,12 +281,14 @@ function instance.expire(object, state, keys)
   if keys then
     for _, key in ipairs(keys) do
       if state.mapper.by_key[key] == nil then state.mapper:_unknown(key) end
-      state.values[key], state.original[key], state.snapshots[key] = nil, nil, nil
-      state.committed[key], state.related[key] = nil, nil
+      state.values[key] = nil
+      for _, field in ipairs{ "original", "snapshots", "committed", "related" } do clear(state, field, key) end
     end
   else
-    state.values, state.original, state.snapshots, state.committed, state.related = {}, {}, {}, {}, {}
+    state.values = {}
+    state.original, state.snapshots, state.committed, state.related, state.forced = nil, nil, nil, nil, nil
   end
+  if state.mapper:_is_heard() then state.mapper:_tell("expire", object, keys) end
   if state.session then state.session:_rewatch(object, state) end
 end
 
@@ -209,14 +296,18 @@ end
 -- @treturn table sequence of `{ column, key, value }`
 function instance.changes(state)
   local changes = {}
+  local original, snapshots = state.original, state.snapshots
+  if original == EMPTY and snapshots == EMPTY then return changes end
   for _, column in ipairs(state.mapper.columns) do
     local key = column.key
-    local before = state.original[key]
-    if before == nil then before = state.snapshots[key] end
-    local value = state.values[key]
-    if before ~= nil and value ~= nil
-      and (state.forced and state.forced[key] or attribute_values.changed(column, before, value)) then
-      changes[#changes + 1] = { column, key, value }
+    local before = original[key]
+    if before == nil then before = snapshots[key] end
+    if before ~= nil then
+      local value = state.values[key]
+      if value ~= nil
+        and (state.forced and state.forced[key] or attribute_values.changed(column, before, value)) then
+        changes[#changes + 1] = { column, key, value }
+      end
     end
   end
   return changes
@@ -234,10 +325,9 @@ end
 --- Takes the present values as those of the database, after a flush. Tables
 -- stay watched: the user may hold them.
 function instance.commit_values(object, state)
-  state.original, state.snapshots, state.forced = {}, {}, nil
-  for _, column in ipairs(state.mapper.columns) do
-    local key = column.key
-    if type(state.values[key]) == "table" then instance.touch(object, state, key) end
+  state.original, state.snapshots, state.forced = nil, nil, nil
+  for key, value in pairs(state.values) do
+    if type(value) == "table" and is_column(state.mapper.by_key[key]) then instance.touch(object, state, key) end
   end
 end
 
@@ -246,8 +336,12 @@ end
 function instance.set_made(state, key, value)
   state.values[key] = value
   if not state.identity then
-    state.made = state.made or {}
-    state.made[key] = true
+    local made = state.made
+    if not made then
+      made = {}
+      state.made = made
+    end
+    made[key] = true
   end
 end
 
@@ -255,7 +349,7 @@ end
 function instance.take_back(state)
   for key in pairs(state.made or {}) do state.values[key] = nil end
   state.made, state.identity, state.identity_key = nil, nil, nil
-  state.original, state.snapshots, state.committed = {}, {}, {}
+  state.original, state.snapshots, state.committed = nil, nil, nil
   state.session, state.status = nil, "transient"
 end
 

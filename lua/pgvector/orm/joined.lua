@@ -53,7 +53,7 @@ local function wishes_for(wishes, entity, mapper, node, parent)
       local below = options.below(node, relationship)
       local wish = {
         relationship = relationship, node = below, parent = parent, entity = entity, contained = contained,
-        far = contained and node.far[relationship] or relationship.target.table:alias(),
+        far = contained and node.far[relationship] or relationship.target:_alias(),
       }
       wishes[#wishes + 1] = wish
       wishes_for(wishes, entity, relationship.target, below, wish)
@@ -100,6 +100,7 @@ local function wrapped(stmt)
     outer = outer:order_by(column)
   end
   outer._settings, outer._execution_options = stmt._settings, stmt._execution_options
+  outer._entity_columns = stmt._entity_columns -- for what is going to be joined to it
   return outer, subquery
 end
 
@@ -138,8 +139,15 @@ function joined.prepare(stmt, entities)
       local source = wish.parent and wish.parent.far or through(subquery, wish.entity.from)
       local left = wish.parent and wish.parent.far or subquery or wish.entity.from
       local attribute = RelationshipAttribute._new(relationship, source, wish.far)
-      for i, step in ipairs((attribute.__join_steps(attribute))) do
-        stmt = stmt:join_from(i == 1 and left or wish.middle, step.from, step.condition, { isouter = true })
+      local steps = (attribute.__join_steps(attribute))
+      for i, step in ipairs(steps) do
+        local condition = step.condition
+        if i == #steps then
+          for _, criterion in ipairs(options.criteria(wish.node, relationship.target, wish.far)) do
+            condition = condition:and_(criterion)
+          end
+        end
+        stmt = stmt:join_from(i == 1 and left or wish.middle, step.from, condition, { isouter = true })
         wish.middle = step.from
       end
       local ordering = ordering_over(relationship, wish.far)

@@ -5,6 +5,7 @@ local base = require "pgvector.sql.base"
 local compat = require "pgvector.compat"
 local constraints = require "pgvector.sql.constraints"
 local core = require "pgvector.core"
+local instance = require "pgvector.orm.instance"
 local joined = require "pgvector.orm.joined"
 local options = require "pgvector.orm.options"
 local select_ = require "pgvector.sql.select"
@@ -50,7 +51,8 @@ function lazy.peek(relationship, state)
     if values[i] == nil or values[i] == null then return nil end
   end
   local key = key_of_target(relationship, values)
-  return key and state.session._identity:get(relationship.target, relationship.target:_identity(key))
+  local object = key and state.session._identity:get(relationship.target, relationship.target:_identity(key))
+  return object and instance.state(object).mapper:_is_a(relationship.target) and object or nil
 end
 
 -- The condition between the two sides, with values in place of local columns.
@@ -72,6 +74,22 @@ local function conditions_for(relationship, values)
   return conditions
 end
 
+-- The SELECT of what is related to an instance with these values.
+local function statement_for(relationship, values, node)
+  local target = relationship.target
+  local conditions = conditions_for(relationship, values)
+  conditions[#conditions + 1] = target:_criterion(target.clause)
+  local stmt = select_.select(joined.entity_over(target, target.clause, node)):where(compat.unpack(conditions))
+  local ordering = relationship:_ordering()
+  if #ordering > 0 then stmt = stmt:order_by(compat.unpack(ordering)) end
+  return stmt
+end
+
+--- The SELECT of what is related to a stored instance.
+function lazy.statement(relationship, object, state)
+  return statement_for(relationship, local_values(relationship, object), options.below(state.node, relationship))
+end
+
 --- Loads the related instances.
 -- @tparam Relationship relationship configured
 -- @param object
@@ -80,15 +98,10 @@ end
 function lazy.load(relationship, object, state)
   local values = local_values(relationship, object)
   if not values then return {} end
-  local session, target = state.session, relationship.target
   local node = options.below(state.node, relationship)
   local key = not node and key_of_target(relationship, values)
-  if key then return { session:get(target.model, key) } end
-  local conditions = conditions_for(relationship, values)
-  local stmt = select_.select(joined.entity_over(target, target.table, node)):where(compat.unpack(conditions))
-  local ordering = relationship:_ordering()
-  if #ordering > 0 then stmt = stmt:order_by(compat.unpack(ordering)) end
-  return session:scalars(stmt):all()
+  if key then return { state.session:get(relationship.target.model, key) } end
+  return state.session:scalars(statement_for(relationship, values, node)):all()
 end
 
 return lazy

@@ -9,6 +9,7 @@ local instance = require "pgvector.orm.instance"
 local joined = require "pgvector.orm.joined"
 local options = require "pgvector.orm.options"
 local persistence = require "pgvector.orm.persistence"
+local plans = require "pgvector.orm.plans"
 local Result = require "pgvector.engine.result"
 local select_ = require "pgvector.sql.select"
 local selectin = require "pgvector.orm.selectin"
@@ -16,56 +17,6 @@ local selectin = require "pgvector.orm.selectin"
 local loading = {}
 
 local null = core.null
-
----- rows to instances --------------------------------------------------------------
-
--- How an entity's columns lie in a row: attribute keys by position, and where
--- the primary key is.
-local function entity_plan(entity, first)
-  local mapper = rawget(entity.entity, "__mapper")
-  local plan = { mapper = mapper, name = mapper.name, node = entity.node, first = first, keys = {},
-    identity = {} }
-  local position_of = {}
-  for i, column in ipairs(entity.columns) do
-    plan.keys[i] = column.key
-    position_of[column.key] = first + i - 1
-  end
-  for i, column in ipairs(mapper.primary_key) do
-    plan.identity[i] = position_of[column.key]
-    if not plan.identity[i] then
-      errors.raise("InvalidRequestError", "model '%s' cannot be loaded without its key '%s'", mapper.name,
-        column.key)
-    end
-  end
-  return plan
-end
-
--- The instance of a row, or nil if an outer join found none. What the session
--- holds already keeps its values; only what is missing is filled in.
-local function instance_of(session, plan, row, populate_existing)
-  local mapper, identity = plan.mapper, {}
-  for i, position in ipairs(plan.identity) do
-    identity[i] = row[position]
-    if identity[i] == null then return nil end
-  end
-  local key = mapper:_identity(identity)
-  local object = session._identity:get(mapper, key)
-  local state
-  if object then
-    state = instance.state(object)
-    if populate_existing then instance.expire(object, state) end
-  else
-    object, state = instance.create(mapper, "persistent")
-    state.session, state.identity, state.identity_key = session, identity, key
-    session._identity:put(mapper, key, object)
-  end
-  state.node = plan.node
-  local values, first = state.values, plan.first - 1
-  for i, attribute in ipairs(plan.keys) do
-    if values[attribute] == nil then values[attribute] = row[first + i] end
-  end
-  return object
-end
 
 ---- statements to plans --------------------------------------------------------------
 
@@ -78,34 +29,58 @@ end
 
 -- The plans of what the user selected: an entity, or a single value.
 local function visible_plans(entities)
-  local plans, position = {}, 1
+  local list, position = {}, 1
   for _, entity in ipairs(entities) do
     if entity.kind == "entity" then
-      plans[#plans + 1] = entity_plan(entity, position)
+      list[#list + 1] = plans.of_entity(entity, position)
     else
-      for i in ipairs(entity.columns) do plans[#plans + 1] = { position = position + i - 1 } end
+      for i in ipairs(entity.columns) do list[#list + 1] = { position = position + i - 1 } end
     end
     position = position + #entity.columns
   end
-  return plans
+  return list
 end
 
 -- The plans of what is loaded along, by the statement's last entities.
 local function hidden_plans(stmt, wishes)
   local entities = stmt:_entities()
-  local plans, position = {}, 1
+  local list, position = {}, 1
   local first = #entities - #wishes
   for i, entity in ipairs(entities) do
     if i > first then
       local wish = wishes[i - first]
       entity.node = wish.node
-      local plan = entity_plan(entity, position)
+      local plan = plans.of_entity(entity, position)
       plan.wish, wish.plan = wish, plan
-      plans[#plans + 1] = plan
+      list[#list + 1] = plan
     end
     position = position + #entity.columns
   end
-  return plans
+  return list
+end
+
+-- Chooses the columns of the entities, each by its loader options.
+local function with_columns(stmt, node_of)
+  local chosen = stmt:_with_entity_columns(function(entity, columns)
+    local mapper, from = rawget(entity, "__mapper"), rawget(entity, "__clause")
+    return options.columns(node_of(entity), mapper, from, columns)
+  end)
+  local entities = chosen:_entities()
+  for _, entity in ipairs(entities) do
+    if entity.kind == "entity" then entity.node = node_of(entity.entity) end
+  end
+  return chosen, entities
+end
+
+-- Adds what options demand of the rows of entities.
+local function with_criteria(stmt, node_of)
+  for _, entity in ipairs(stmt:_entities()) do
+    if entity.kind == "entity" and stmt.where then
+      local list = options.criteria(node_of(entity.entity), rawget(entity.entity, "__mapper"), entity.from)
+      if #list > 0 then stmt = stmt:where(compat.unpack(list)) end
+    end
+  end
+  return stmt
 end
 
 -- The statement that is really sent and how its rows are read, kept with the
@@ -116,14 +91,8 @@ local function prepare(stmt)
   local ready = prepared[stmt]
   if ready then return ready end
   local trees = options.trees(stmt._options)
-  local function node_of(entity, from) return rawget(entity, "__node") or trees[from] end
-  local chosen = stmt:_with_entity_columns(function(entity, columns)
-    return options.columns(node_of(entity, columns[1].table), rawget(entity, "__mapper"), columns)
-  end)
-  local entities = chosen:_entities()
-  for _, entity in ipairs(entities) do
-    if entity.kind == "entity" then entity.node = node_of(entity.entity, entity.from) end
-  end
+  local function node_of(entity) return rawget(entity, "__node") or trees:of(rawget(entity, "__clause")) end
+  local chosen, entities = with_columns(with_criteria(stmt, node_of), node_of)
   ready = { stmt = chosen, visible = visible_plans(entities), hidden = {}, has_list = false }
   if stmt._kind == "select" and stmt.join_from then
     local wishes
@@ -151,9 +120,9 @@ end
 ---- assembling -----------------------------------------------------------------------
 
 -- The names of the items; one that occurs twice is no name in a row.
-local function names_of(plans, keys)
+local function names_of(list, keys)
   local names, count = {}, {}
-  for i, plan in ipairs(plans) do
+  for i, plan in ipairs(list) do
     names[i] = plan.name or keys[plan.position]
     count[names[i]] = (count[names[i]] or 0) + 1
   end
@@ -205,24 +174,29 @@ local function fingerprint(out, ids)
   return table.concat(parts, "\0")
 end
 
--- Rows of the server to rows of the user. Also lists the instances of each plan.
-local function assemble(session, ready, rows, keys, populate_existing)
-  local names, count = names_of(ready.visible, keys)
-  local assembled, seen, ids, gatherings, loaded = {}, {}, {}, {}, {}
-  local function object_of(plan, row)
-    local object = instance_of(session, plan, row, populate_existing)
+-- Rows of one entity, with nothing loaded along.
+local function assemble_single(batch, plan, rows)
+  local assembled, name = {}, plan.name
+  for i = 1, #rows do
+    local object = batch:object(plan, rows[i])
     if object then
-      loaded[plan] = loaded[plan] or {}
-      table.insert(loaded[plan], object)
+      assembled[i] = { object, [name] = object }
+    else
+      assembled[i] = { null }
     end
-    return object
   end
+  return assembled
+end
+
+-- Rows of the server to rows of the user.
+local function assemble(batch, ready, rows, names, count)
+  local assembled, seen, ids, gatherings = {}, {}, {}, {}
   for _, row in ipairs(rows) do
     local out, by_plan = {}, {}
     for i, plan in ipairs(ready.visible) do
       local value
       if plan.mapper then
-        by_plan[plan] = object_of(plan, row)
+        by_plan[plan] = batch:object(plan, row)
         value = by_plan[plan] or null
       else
         value = row[plan.position]
@@ -234,7 +208,7 @@ local function assemble(session, ready, rows, keys, populate_existing)
       local wish = plan.wish
       local owner = by_plan[wish.parent and wish.parent.plan or ready.entity_plan[wish.root]]
       if owner then
-        by_plan[plan] = object_of(plan, row)
+        by_plan[plan] = batch:object(plan, row)
         gatherings[wish] = gatherings[wish] or new_gathering()
         gather(gatherings[wish], owner, by_plan[plan])
       end
@@ -248,7 +222,28 @@ local function assemble(session, ready, rows, keys, populate_existing)
   for _, plan in ipairs(ready.hidden) do
     if gatherings[plan.wish] then store(gatherings[plan.wish], plan.wish.relationship) end
   end
-  return assembled, names, loaded
+  return assembled
+end
+
+-- Positions of an entity's columns in the rows of a statement that somebody
+-- else wrote: by name.
+local function reordered(ready, result)
+  local at = {}
+  for i, name in ipairs(result:keys()) do at[name] = at[name] or i end
+  local order = {}
+  for i, column in ipairs(ready.stmt:_selected()) do
+    order[i] = at[column.name]
+    if not order[i] then
+      errors.raise("InvalidRequestError", "from_statement: the statement returns no column '%s'", column.name)
+    end
+  end
+  local rows = result:all()
+  for i, row in ipairs(rows) do
+    local out = {}
+    for j, position in ipairs(order) do out[j] = row[position] end
+    rows[i] = out
+  end
+  return rows
 end
 
 --- Runs a statement in a session.
@@ -263,15 +258,27 @@ function loading.execute(session, stmt, params, populate_existing)
     return conn:execute(stmt, params)
   end
   local ready = prepare(stmt)
-  local result = conn:execute(ready.stmt, params)
-  local keys = result:keys()
-  local rows, names, loaded = assemble(session, ready, result:all(), keys, populate_existing)
-  for _, plans in ipairs{ ready.visible, ready.hidden } do
-    for _, plan in ipairs(plans) do
-      if loaded[plan] then selectin.load(session, plan.mapper, loaded[plan], plan.node, loading.execute) end
+  local source = stmt._from_statement
+  local result = conn:execute(source or ready.stmt, params)
+  local keys = not source and result:keys() or {}
+  local rows = source and reordered(ready, result) or result:all()
+  local names, count = names_of(ready.visible, keys)
+  local batch = plans.batch(session, populate_existing, #rows)
+  local assembled
+  if #ready.visible == 1 and #ready.hidden == 0 and ready.visible[1].mapper then
+    assembled = assemble_single(batch, ready.visible[1], rows)
+  else
+    assembled = assemble(batch, ready, rows, names, count)
+  end
+  for _, list in ipairs{ ready.visible, ready.hidden } do
+    for _, plan in ipairs(list) do
+      if batch.loaded[plan] then
+        selectin.load(session, plan.mapper, batch.loaded[plan], plan.node, loading.execute)
+      end
     end
   end
-  return Result._listed(rows, names)
+  batch:tell()
+  return Result._listed(assembled, names)
 end
 
 ---- one instance ------------------------------------------------------------------
@@ -297,59 +304,76 @@ function loading.by_key(session, model, values, given)
   return loading.execute(session, stmt, params, populate):scalars():one_or_none()
 end
 
--- Reads columns of one row into an instance; false if the row is gone.
-local function read(session, state, columns)
+-- What is to be selected for columns and for properties that are expressions.
+local function items_for(mapper, attributes)
+  local items = {}
+  for i, attribute in ipairs(attributes) do
+    items[i] = attribute._is_expression_property and attribute:expression(mapper.clause) or attribute
+  end
+  return items
+end
+
+-- Reads attributes of one row into an instance; false if the row is gone.
+local function read(session, object, state, attributes)
   local mapper = state.mapper
   local parts = { "load" }
-  for _, column in ipairs(columns) do parts[#parts + 1] = column.key end
+  for _, attribute in ipairs(attributes) do parts[#parts + 1] = attribute.key end
   local shape = table.concat(parts, "\0")
   local stmt = mapper._statements[shape]
   if not stmt then
-    stmt = select_.select(compat.unpack(columns)):where(persistence.identity_condition(mapper))
+    stmt = select_.select(compat.unpack(items_for(mapper, attributes))):select_from(mapper.clause)
+      :where(persistence.identity_condition(mapper))
     mapper._statements[shape] = stmt
   end
   local row = session:connection():execute(stmt, persistence.identity_params({}, state.identity)):first()
   if not row then return false end
-  for i, column in ipairs(columns) do state.values[column.key] = row[i] end
+  local keys = {}
+  for i, attribute in ipairs(attributes) do
+    keys[i] = attribute.key
+    state.values[keys[i]] = row[i]
+  end
+  if mapper:_is_heard() then mapper:_tell("refresh", object, { session = session }, keys) end
   return true
 end
 
--- Columns without a value that `wanted(column)` accepts.
+-- Attributes without a value that `wanted(attribute)` accepts.
 local function missing(state, wanted)
-  local columns = {}
-  for _, column in ipairs(state.mapper.columns) do
-    if state.values[column.key] == nil and wanted(column) then columns[#columns + 1] = column end
+  local list = {}
+  for _, attributes in ipairs{ state.mapper.columns, state.mapper.expressions } do
+    for _, attribute in ipairs(attributes) do
+      if state.values[attribute.key] == nil and wanted(attribute) then list[#list + 1] = attribute end
+    end
   end
-  return columns
+  return list
 end
 
 --- Reads what an instance has not loaded of `keys`, or of all that is not
 -- deferred.
 -- @treturn boolean false if the row is gone
-function loading.refresh(session, state, keys)
+function loading.refresh(session, object, state, keys)
   local set
   if keys then
     set = {}
     for _, key in ipairs(keys) do set[key] = true end
   end
-  local columns = missing(state, function(column)
-    if set then return set[column.key] end
-    return not column.deferred
+  local attributes = missing(state, function(attribute)
+    if set then return set[attribute.key] end
+    return not attribute.deferred
   end)
-  return #columns == 0 or read(session, state, columns)
+  return #attributes == 0 or read(session, object, state, attributes)
 end
 
 --- Reads an attribute, and with it what is missing for the same reason: the
 -- rest of its group if it is deferred, else everything that was expired.
 -- @treturn boolean false if the row is gone
-function loading.attribute(session, state, key)
-  local asked = state.mapper.by_key[key]
-  return read(session, state, missing(state, function(column)
-    if rawequal(column, asked) then return true end
+function loading.attribute(session, object, state, key)
+  local asked = state.mapper.by_key[key] or state.mapper.version -- xmin is no attribute
+  return read(session, object, state, missing(state, function(attribute)
+    if rawequal(attribute, asked) then return true end
     if asked.deferred then
-      return asked.deferred_group ~= nil and column.deferred and column.deferred_group == asked.deferred_group
+      return asked.deferred_group ~= nil and attribute.deferred and attribute.deferred_group == asked.deferred_group
     end
-    return not column.deferred
+    return not attribute.deferred
   end))
 end
 

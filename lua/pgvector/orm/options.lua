@@ -4,15 +4,20 @@
 -- chooses columns of where the chain has arrived. The options of a statement
 -- become trees, one for each FROM element: a node has
 --
--- * `only`, `defer`, `undefer`: sets of column keys,
+-- * `only`, `defer`, `undefer`: sets of keys, `groups`: a set of deferred groups,
 -- * `strategies`: relationship → strategy, `nodes`: relationship → node below,
--- * `far`: relationship → FROM element, for contains_eager.
+--   `others`: the strategy of all other relationships,
+-- * `far`: relationship → FROM element, for contains_eager,
+-- * `criteria`: conditions for the rows of models, the same list in all nodes.
 -- @module pgvector.orm.options
 
 local class = require "pgvector.class"
+local coerce = require "pgvector.sql.coerce"
 local constraints = require "pgvector.sql.constraints"
 local errors = require "pgvector.errors"
+local Mapper = require "pgvector.orm.mapper"
 local RelationshipAttribute = require "pgvector.orm.attribute"
+local traverse = require "pgvector.sql.traverse"
 
 local options = {}
 
@@ -27,16 +32,28 @@ end
 
 local empty = setmetatable({ path = {}, entries = {} }, Load)
 
+local function check_continues(name, attribute, last)
+  local target = last and last.relationship.target
+  if target and not (target:_is_a(attribute.relationship.mapper) or attribute.relationship.mapper:_is_a(target)) then
+    errors.raise("ArgumentError", "%s: %s does not continue %s", name, tostring(attribute), tostring(last))
+  end
+end
+
+-- Relationships that lead nowhere may be all at once.
+local for_all = { raise = true, noload = true, select = true, selectin = true }
+
 local function relationship_step(name, strategy)
   return function(self, attribute)
-    if not class.is(attribute, RelationshipAttribute) then
+    if attribute == "*" and for_all[strategy] then
+      return extended(self, { path = self.path, others = strategy })
+    elseif not class.is(attribute, RelationshipAttribute) then
       errors.raise("ArgumentError", "%s: expected a relationship such as Owner.items, got %s", name,
         class.describe(attribute))
     end
-    local last = self.path[#self.path]
-    if last and last.relationship.target ~= attribute.relationship.mapper then
-      errors.raise("ArgumentError", "%s: %s does not continue %s", name, tostring(attribute), tostring(last))
+    if attribute.relationship.lazy == "write_only" then
+      errors.raise("ArgumentError", "%s: %s is write_only: it is never loaded", name, tostring(attribute))
     end
+    check_continues(name, attribute, self.path[#self.path])
     local path = {}
     for i, step in ipairs(self.path) do path[i] = step end
     path[#path + 1] = attribute
@@ -50,12 +67,18 @@ local function column_step(name, field)
     if select("#", ...) == 0 then errors.raise("ArgumentError", "%s needs at least one column", name) end
     for i = 1, select("#", ...) do
       local column = select(i, ...)
-      if type(column) ~= "table" or column.__visit_name ~= "column" or not column.table then
+      local is_expression = type(column) == "table" and column.__visit_name == "label"
+      if type(column) ~= "table" or not is_expression and (column.__visit_name ~= "column" or not column.table) then
         errors.raise("ArgumentError", "%s: argument %d: expected a column of a model, got %s", name, i,
           class.describe(column))
       end
+      if is_expression then
+        local found = {}
+        traverse.collect_froms(column, found)
+        from = from or found[1]
+      end
       from = from or column.table
-      keys[column.key] = true
+      keys[column.key or column.name] = true
     end
     return extended(self, { path = self.path, field = field, keys = keys, from = from })
   end
@@ -65,7 +88,7 @@ end
 Load.joinedload = relationship_step("joinedload", "joined")
 --- Loads with one more query for all objects.
 Load.selectinload = relationship_step("selectinload", "selectin")
---- Makes reading it an error.
+--- Makes reading it an error; `"*"`: of all other relationships.
 Load.raiseload = relationship_step("raiseload", "raise")
 --- Leaves it empty.
 Load.noload = relationship_step("noload", "noload")
@@ -73,53 +96,130 @@ Load.noload = relationship_step("noload", "noload")
 Load.lazyload = relationship_step("lazyload", "select")
 --- Takes the columns of a join that the statement has already.
 Load.contains_eager = relationship_step("contains_eager", "contained")
+--- Goes on to what it leads to, and leaves the relationship itself as it is.
+Load.defaultload = relationship_step("defaultload", nil)
 --- Loads these columns and the key alone; others when they are read.
 Load.load_only = column_step("load_only", "only")
 --- Loads columns when they are read.
 Load.defer = column_step("defer", "defer")
 --- Loads deferred columns at once.
 Load.undefer = column_step("undefer", "undefer")
+
+--- Loads the deferred columns of a group at once.
+-- @tparam string name of `deferred_group`
+function Load:undefer_group(name)
+  if type(name) ~= "string" then
+    errors.raise("ArgumentError", "undefer_group: expected the name of a group, got %s", class.describe(name))
+  end
+  return extended(self, { path = self.path, group = name })
+end
 class.seal(Load)
 
+--- A condition for all rows of a model that a statement loads, related ones included.
+local Criteria = class("LoaderCriteria")
+
+--- Makes one: `with_loader_criteria(Item, Item.deleted:is_null())`.
+-- @tparam Model model
+-- @tparam table|function condition over the model, or a function `(Model)` that returns one
+function options.with_loader_criteria(model, condition)
+  local mapper = Mapper.of(model)
+  if not mapper or mapper.model ~= model then
+    errors.raise("ArgumentError", "with_loader_criteria: expected a model, got %s", class.describe(model))
+  end
+  if type(condition) == "function" then condition = condition(model) end
+  return setmetatable({ mapper = mapper, condition = coerce.condition(condition, "with_loader_criteria") }, Criteria)
+end
+
 -- The functions that begin a chain.
-options.exports = {}
+options.exports = { with_loader_criteria = options.with_loader_criteria }
 for _, name in ipairs{
-  "joinedload", "selectinload", "raiseload", "noload", "lazyload", "contains_eager", "load_only", "defer",
-  "undefer",
+  "joinedload", "selectinload", "raiseload", "noload", "lazyload", "contains_eager", "defaultload", "load_only",
+  "defer", "undefer", "undefer_group",
 } do
   options.exports[name] = function(...) return Load[name](empty, ...) end
 end
 
-local function new_node() return { strategies = {}, nodes = {}, far = {} } end
+---- trees --------------------------------------------------------------------------------
 
-local function child(nodes, key)
-  nodes[key] = nodes[key] or new_node()
+local function new_node(criteria)
+  return { strategies = {}, nodes = {}, far = {}, criteria = criteria }
+end
+
+local function child(nodes, key, criteria)
+  nodes[key] = nodes[key] or new_node(criteria)
   return nodes[key]
+end
+
+local function note_entry(node, entry, criteria)
+  if entry.attribute then
+    local relationship = entry.attribute.relationship
+    if entry.strategy then node.strategies[relationship] = entry.strategy end
+    node.far[relationship] = entry.attribute.far
+    child(node.nodes, relationship, criteria)
+  elseif entry.others then
+    node.others = entry.others
+  elseif entry.group then
+    node.groups = node.groups or {}
+    node.groups[entry.group] = true
+  else
+    node[entry.field] = node[entry.field] or {}
+    for key in pairs(entry.keys) do node[entry.field][key] = true end
+  end
+end
+
+-- The fields of several nodes in one.
+local function merged(nodes, criteria)
+  if #nodes < 2 then return nodes[1] end
+  local all = new_node(criteria)
+  for _, node in ipairs(nodes) do
+    all.others = all.others or node.others
+    for _, field in ipairs{ "strategies", "nodes", "far", "only", "defer", "undefer", "groups" } do
+      for key, value in pairs(node[field] or {}) do
+        all[field] = all[field] or {}
+        all[field][key] = value
+      end
+    end
+  end
+  return all
+end
+
+local Trees = class("Trees")
+
+--- The node of a FROM element, or nil. What names none (`undefer_group`,
+-- `raiseload "*"`) is for all.
+function Trees:of(from)
+  local nodes = { self.everywhere }
+  from:_each_from(function(part) nodes[#nodes + 1] = self.by_from[part] end)
+  return merged(nodes, self.criteria) or self.criteria and new_node(self.criteria)
 end
 
 --- The trees of a statement's options, by FROM element.
 -- @tparam ?table list of options
--- @treturn table
 function options.trees(list)
-  local trees = {}
+  local trees = setmetatable({ by_from = {} }, Trees)
   for i, option in ipairs(list or {}) do
-    if not class.is(option, Load) then
+    if class.is(option, Criteria) then
+      trees.criteria = trees.criteria or {}
+      table.insert(trees.criteria, option)
+    elseif not class.is(option, Load) then
       errors.raise("ArgumentError", "options: argument %d: expected a loader option, got %s", i,
         class.describe(option))
     end
-    for _, entry in ipairs(option.entries) do
+  end
+  local criteria = trees.criteria
+  for _, option in ipairs(list or {}) do
+    for _, entry in ipairs(option.entries or {}) do
       local first = entry.path[1] or entry.attribute
-      local node = child(trees, first and first.source or entry.from)
-      for _, step in ipairs(entry.path) do node = child(node.nodes, step.relationship) end
-      if entry.attribute then
-        local relationship = entry.attribute.relationship
-        node.strategies[relationship] = entry.strategy
-        node.far[relationship] = entry.attribute.far
-        child(node.nodes, relationship)
+      local from = first and first.source or entry.from
+      local node
+      if from then
+        node = child(trees.by_from, from, criteria)
       else
-        node[entry.field] = node[entry.field] or {}
-        for key in pairs(entry.keys) do node[entry.field][key] = true end
+        trees.everywhere = trees.everywhere or new_node(criteria)
+        node = trees.everywhere
       end
+      for _, step in ipairs(entry.path) do node = child(node.nodes, step.relationship, criteria) end
+      note_entry(node, entry, criteria)
     end
   end
   return trees
@@ -130,29 +230,67 @@ end
 -- @tparam Relationship relationship
 -- @treturn string
 function options.strategy(node, relationship)
-  return node and node.strategies[relationship] or relationship.lazy
+  return node and (node.strategies[relationship] or node.others) or relationship.lazy
 end
 
 --- The node below.
-function options.below(node, relationship) return node and node.nodes[relationship] end
+function options.below(node, relationship)
+  return node and (node.nodes[relationship] or node.criteria and new_node(node.criteria))
+end
 
---- The columns of an entity that are loaded at once.
+--- The conditions that options demand of the rows of an entity.
 -- @tparam ?table node
 -- @tparam Mapper mapper
+-- @tparam table from
+-- @treturn table sequence
+function options.criteria(node, mapper, from)
+  local list = {}
+  for _, criteria in ipairs(node and node.criteria or {}) do
+    if mapper:_is_a(criteria.mapper) then
+      list[#list + 1] = traverse.replace(criteria.condition, function(column)
+        if constraints.is_column(column) then return from:_corresponding(column) end
+      end)
+    end
+  end
+  return list
+end
+
+-- Is an attribute loaded at once?
+local function is_wanted(node, attribute, key)
+  local wanted = not attribute.deferred
+  if node then
+    if node.only then wanted = node.only[key] end
+    if node.defer and node.defer[key] then wanted = false end
+    if node.undefer and node.undefer[key] then wanted = true end
+    if node.groups and attribute.deferred_group and node.groups[attribute.deferred_group] then wanted = true end
+  end
+  return wanted
+end
+
+--- What is selected for an entity: its columns that are loaded at once, those
+-- of models that share its rows, and its properties that are expressions.
+-- @tparam ?table node
+-- @tparam Mapper mapper
+-- @tparam table from
 -- @tparam table columns of the FROM element
 -- @treturn table sequence
-function options.columns(node, mapper, columns)
+function options.columns(node, mapper, from, columns)
+  local mapped = {}
+  mapper:_each_below(function(each)
+    for _, column in ipairs(each.columns) do mapped[column] = true end
+  end)
   local chosen = {}
   for _, column in ipairs(columns) do
-    local key = column.key
-    local mapped = mapper.by_key[key]
-    local wanted = constraints.is_column(mapped) and not mapped.deferred
-    if node then
-      if node.only then wanted = node.only[key] end
-      if node.defer and node.defer[key] then wanted = false end
-      if node.undefer and node.undefer[key] then wanted = true end
+    local own = column._origin or column
+    if mapped[own] and (is_wanted(node, own, own.key) or own.primary_key or rawequal(mapper.polymorphic_on, own)
+        or mapper.version and rawequal(mapper.version.column, own)) then
+      chosen[#chosen + 1] = column
     end
-    if wanted or mapped.primary_key then chosen[#chosen + 1] = column end
+  end
+  for _, property in ipairs(mapper.expressions) do
+    if property == mapper.version or is_wanted(node, property, property.key) then
+      chosen[#chosen + 1] = property:expression(from)
+    end
   end
   return chosen
 end

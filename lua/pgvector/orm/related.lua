@@ -6,6 +6,7 @@
 -- @module pgvector.orm.related
 
 local class = require "pgvector.class"
+local events = require "pgvector.util.events"
 local collection = require "pgvector.orm.collection"
 local core = require "pgvector.core"
 local errors = require "pgvector.errors"
@@ -13,13 +14,14 @@ local instance = require "pgvector.orm.instance"
 local lazy = require "pgvector.orm.lazy"
 local options = require "pgvector.orm.options"
 local Relationship = require "pgvector.orm.relationship"
+local WriteOnlyList = require "pgvector.orm.write_only"
 
 local null = core.null
 
 --- Raises unless `object` is an instance of the target.
 function Relationship:_check_related(object)
   local state = instance.state(object)
-  if state and state.mapper == self.target then return end
+  if state and state.mapper:_is_a(self.target) then return end
   errors.raise("ArgumentError", "%s: expected an instance of model '%s', got %s", self:_describe(),
     self.target.name, state and tostring(object) or class.describe(object))
 end
@@ -31,8 +33,8 @@ end
 function Relationship:_store(object, state, related)
   local known = {}
   for i, other in ipairs(related) do known[i] = other end
-  state.committed[self.key] = known
-  state.related[self.key] = nil
+  instance.own(state, "committed")[self.key] = known
+  instance.clear(state, "related", self.key)
   if self.is_list then
     state.values[self.key] = collection.new(object, self, related)
   else
@@ -43,19 +45,42 @@ function Relationship:_store(object, state, related)
   end
 end
 
+-- May what is related be loaded because somebody reads it?
+local function check_lazy(relationship, state, strategy)
+  if strategy == "raise" or strategy == "raise_on_sql" and not lazy.peek(relationship, state) then
+    errors.raise("InvalidRequestError", "%s: lazy loading is not allowed here (%s)", relationship:_describe(), strategy)
+  elseif state.session and state.session:_forbids_lazy(state) and not lazy.peek(relationship, state) then
+    errors.raise("InvalidRequestError",
+      "%s: the session forbids lazy loading (forbid_lazy): load it with the statement, by orm.selectinload "
+        .. "or orm.joinedload", relationship:_describe())
+  end
+end
+
+-- Makes sure that a value is there. What the library itself has to know, in
+-- order to delete or replace it, is loaded even where reading it is not allowed.
+function Relationship:_loaded(object, state)
+  if state.values[self.key] ~= nil then return end
+  if self.lazy == "write_only" then
+    state.values[self.key] = WriteOnlyList._new(object, self)
+    return
+  end
+  local loads = state.identity and state.status ~= "deleted" and options.strategy(state.node, self) ~= "noload"
+  if loads and not state.session then
+    errors.raise("DetachedInstanceError", "%s is in no session: %s cannot be loaded", tostring(object),
+      self:_describe())
+  end
+  self:_store(object, state, loads and lazy.load(self, object, state) or {})
+end
+
 -- `object.key` when nothing is loaded.
 function Relationship:_get(object, state)
   self:_configure()
   if state.values[self.key] == nil then
-    local loads = state.identity ~= nil and state.status ~= "deleted"
     local strategy = options.strategy(state.node, self)
-    if loads and strategy == "raise" then
-      errors.raise("InvalidRequestError", "%s: lazy loading is not allowed here (raise)", self:_describe())
-    elseif loads and not state.session then
-      errors.raise("DetachedInstanceError", "%s is in no session: %s cannot be loaded", tostring(object),
-        self:_describe())
+    if state.identity and state.status ~= "deleted" and strategy ~= "noload" and self.lazy ~= "write_only" then
+      check_lazy(self, state, strategy)
     end
-    self:_store(object, state, loads and strategy ~= "noload" and lazy.load(self, object, state) or {})
+    self:_loaded(object, state)
   end
   return self:_read(object, state, state.values[self.key])
 end
@@ -78,13 +103,13 @@ end
 local function detach(relationship, object, other)
   local state = instance.state(object)
   local value = state.values[relationship.key]
-  if value == nil then return end
+  if value == nil or relationship.lazy == "write_only" then return end
   if relationship.is_list then
     local position = collection.find(value, other)
     if position then table.remove(value, position) end
   elseif rawequal(value, other) then
     state.values[relationship.key] = null
-    state.related[relationship.key] = true
+    instance.own(state, "related")[relationship.key] = true
   end
   mark(object, state)
 end
@@ -94,6 +119,7 @@ local function attach(relationship, object, other)
   local state = instance.state(object)
   relationship:_configure()
   local value = state.values[relationship.key]
+  if relationship.lazy == "write_only" then return end -- the other side is enough
   if relationship.is_list then
     if value == nil then
       if state.identity then return end
@@ -108,7 +134,7 @@ local function attach(relationship, object, other)
       detach(relationship.reverse, old, object)
     end
     state.values[relationship.key] = other
-    state.related[relationship.key] = true
+    instance.own(state, "related")[relationship.key] = true
   end
   mark(object, state)
 end
@@ -134,19 +160,54 @@ local function set_list(self, object, state, value)
     errors.raise("ArgumentError", "%s: expected a sequence of instances, got %s", self:_describe(),
       class.describe(value))
   end
+  if self.lazy == "write_only" then
+    if state.identity then
+      errors.raise("InvalidRequestError", "%s is write_only: use add and remove", self:_describe())
+    end
+    self:_loaded(object, state)
+    return state.values[self.key]:add_all(value)
+  end
   for _, other in ipairs(value) do self:_check_related(other) end
   local before, items = {}, {}
-  local old = state.identity and self:_get(object, state) or state.values[self.key] or {}
+  if state.identity then self:_loaded(object, state) end
+  local old = state.values[self.key] or {}
   for i, other in ipairs(old) do before[i] = other end
   for i, other in ipairs(value) do items[i] = other end
+  if self._listeners then
+    for i, other in ipairs(items) do
+      if not collection.find(before, other) then items[i] = self:_heard("append", object, other) end
+    end
+    for _, other in ipairs(before) do
+      if not collection.find(items, other) then self:_heard("remove", object, other) end
+    end
+  end
   state.values[self.key] = collection.new(object, self, items)
-  state.committed[self.key] = state.committed[self.key] or {}
+  instance.own(state, "committed")[self.key] = state.committed[self.key] or {}
   for _, other in ipairs(before) do
     if not collection.find(items, other) then self:_unlinked(object, other) end
   end
   for _, other in ipairs(items) do
     if not collection.find(before, other) then self:_linked(object, other) end
   end
+end
+
+-- What listeners make of a member that comes or goes.
+function Relationship:_heard(name, object, other)
+  if not self._listeners then return other end
+  local replaced = events.filter(self, name, object, other)
+  if not rawequal(replaced, other) then self:_check_related(replaced) end
+  return replaced
+end
+
+-- What listeners make of a new value.
+local function heard_value(self, object, value, old)
+  local given, before = value, old
+  if given == null then given = nil end
+  if before == null then before = nil end
+  local replaced = events.filter(self, "set", object, given, before)
+  if replaced == nil then return null end
+  self:_check_related(replaced)
+  return replaced
 end
 
 -- `object.key = value`
@@ -158,14 +219,15 @@ function Relationship:_set(object, state, value)
   local old = state.values[self.key]
   -- the one that is replaced on the far side must be known to lose its key
   if old == nil and state.identity and self.direction == "one_to_many" then
-    self:_get(object, state)
+    self:_loaded(object, state)
     old = state.values[self.key]
   elseif old == nil then
     old = lazy.peek(self, state)
   end
   if rawequal(old, value) then return end
+  if self._listeners then value = heard_value(self, object, value, old) end
   state.values[self.key] = value
-  state.related[self.key] = true
+  instance.own(state, "related")[self.key] = true
   if instance.state(old) then self:_unlinked(object, old) end
   if value ~= null then self:_linked(object, value) else mark(object, state) end
 end
@@ -180,11 +242,15 @@ function Relationship:_cascade(what, object, state)
   if not self.cascade[what] then return {} end
   local value = state.values[self.key]
   if value == nil and what == "delete" and not self.passive_deletes and state.identity then
-    self:_get(object, state)
+    self:_loaded(object, state)
     value = state.values[self.key]
   end
   if value == nil or value == null then return {} end
   if instance.state(value) then return { value } end
+  if self.lazy == "write_only" then
+    local stored = what == "delete" and not self.passive_deletes and state.identity
+    value = stored and lazy.load(self, object, state) or value._added
+  end
   local list = {}
   for i, other in ipairs(value) do list[i] = other end
   return list

@@ -24,10 +24,13 @@ Relationship._is_property = true
 local known = {
   back_populates = true, backref = true, secondary = true, foreign_keys = true, primaryjoin = true,
   remote_side = true, uselist = true, order_by = true, cascade = true, lazy = true, viewonly = true,
-  passive_deletes = true,
+  passive_deletes = true, post_update = true,
 }
 
-local lazy_modes = { select = true, joined = true, selectin = true, raise = true, noload = true }
+local lazy_modes = {
+  select = true, joined = true, selectin = true, raise = true, raise_on_sql = true, noload = true,
+  write_only = true,
+}
 
 local cascades = {
   ["save-update"] = true, merge = true, expunge = true, delete = true, ["delete-orphan"] = true,
@@ -157,19 +160,31 @@ end
 
 ---- foreign keys to pairs ------------------------------------------------------------
 
--- Foreign keys from one table to another, as sequences of
--- `{ referring column, referred column }`; `wanted` restricts the referring ones.
+-- Is a foreign key what ties a table to the one that its model inherits from?
+local function is_link(mapper, key)
+  for _, referring in ipairs(key.columns) do
+    if not mapper.root_of[referring] then return false end
+  end
+  return true
+end
+
+-- Foreign keys from the tables of one side to those of the other, as sequences
+-- of `{ referring column, referred column }`; `wanted` restricts the referring
+-- ones. A side is a mapper, or what has `tables`.
 local function keys_between(from, to, wanted)
-  local found = {}
-  for _, key in ipairs(from.foreign_keys) do
-    if key:_find_referred_table() == to then
-      local pairs_, fits = {}, true
-      local referred = key:referred_columns()
-      for i, referring in ipairs(key.columns) do
-        pairs_[i] = { referring, referred[i] }
-        fits = fits and (not wanted or wanted[referring] == true)
+  local found, is_referred = {}, {}
+  for _, tbl in ipairs(to.tables) do is_referred[tbl] = true end
+  for _, tbl in ipairs(from.tables) do
+    for _, key in ipairs(tbl.foreign_keys) do
+      if is_referred[key:_find_referred_table()] and not (from.root_of and is_link(from, key)) then
+        local pairs_, fits = {}, true
+        local referred = key:referred_columns()
+        for i, referring in ipairs(key.columns) do
+          pairs_[i] = { referring, referred[i] }
+          fits = fits and (not wanted or wanted[referring] == true)
+        end
+        if fits then found[#found + 1] = pairs_ end
       end
-      if fits then found[#found + 1] = pairs_ end
     end
   end
   return found
@@ -204,19 +219,27 @@ local function remote_is_referred(remote_side, pairs_)
   return true
 end
 
+-- Does a table refer to itself, so that the same keys are found both ways?
+local function is_circular(outward, inward)
+  for _, a in ipairs(outward) do
+    for _, b in ipairs(inward) do
+      if rawequal(a[1][1], b[1][1]) then return true end
+    end
+  end
+  return false
+end
+
 local function from_foreign_keys(self, wanted, remote_side)
-  local own, theirs = self.mapper.table, self.target.table
-  if own == theirs then
-    local pairs_ = single_key(self, keys_between(own, own, wanted), own, own)
+  local own, theirs = self.mapper, self.target
+  local outward, inward = keys_between(own, theirs, wanted), keys_between(theirs, own, wanted)
+  if is_circular(outward, inward) then
+    local pairs_ = single_key(self, outward, own, theirs)
     if remote_is_referred(remote_side, pairs_) then
       self.direction, self.pairs = "many_to_one", pairs_
     else
       self.direction, self.pairs = "one_to_many", swapped(pairs_)
     end
-    return
-  end
-  local outward, inward = keys_between(own, theirs, wanted), keys_between(theirs, own, wanted)
-  if #outward > 0 and #inward > 0 then
+  elseif #outward > 0 and #inward > 0 then
     fail(self, "'%s' and '%s' refer to each other: say which foreign key is meant with foreign_keys",
       own.name, theirs.name)
   elseif #outward > 0 then
@@ -228,9 +251,10 @@ end
 
 local function through_secondary(self, secondary, wanted)
   self.direction, self.secondary_table = "many_to_many", secondary
-  local own, theirs = self.mapper.table, self.target.table
-  local near, far = keys_between(secondary, own, wanted), keys_between(secondary, theirs, wanted)
-  if own == theirs then
+  local own, theirs = self.mapper, self.target
+  local between = { name = secondary.name, tables = { secondary } }
+  local near, far = keys_between(between, own, wanted), keys_between(between, theirs, wanted)
+  if is_circular(near, far) then
     if #near ~= 2 then fail(self, "'%s' must have two foreign keys to '%s'", secondary.name, own.name) end
     -- the first key is this object's, unless the remote side says otherwise
     local remote_side = column_set(self, "remote_side")
@@ -239,17 +263,19 @@ local function through_secondary(self, secondary, wanted)
     self.pairs, self.far_pairs = swapped(mine), other
     return
   end
-  self.pairs = swapped(single_key(self, near, secondary, own))
-  self.far_pairs = single_key(self, far, secondary, theirs)
+  self.pairs = swapped(single_key(self, near, between, own))
+  self.far_pairs = single_key(self, far, between, theirs)
 end
 
 -- Pairs from the equalities of a primaryjoin.
 local function from_condition(self, condition, wanted, remote_side)
-  local own, theirs = self.mapper.table, self.target.table
+  local is_own, is_theirs = {}, {}
+  for _, tbl in ipairs(self.mapper.tables) do is_own[tbl] = true end
+  for _, tbl in ipairs(self.target.tables) do is_theirs[tbl] = true end
   local pairs_ = {}
   local function is_remote(col)
     if remote_side then return remote_side[col] == true end
-    return not rawequal(col.table, own) or rawequal(own, theirs) and not (wanted and wanted[col])
+    return not is_own[col.table] or is_theirs[col.table] and not (wanted and wanted[col])
   end
   traverse.walk(condition, function(node)
     if node.__visit_name ~= "binary" or node.operator.name ~= "eq" then return end
@@ -295,7 +321,7 @@ local function link_reverse(self)
   end
   if not self.back_populates then return end
   local reverse = self.target.by_key[self.back_populates]
-  if type(reverse) ~= "table" or getmetatable(reverse) ~= Relationship then
+  if not class.is(reverse, Relationship) then
     fail(self, "back_populates: model '%s' has no relationship '%s'%s", self.target.name,
       tostring(self.back_populates), errors.did_you_mean(self.back_populates, self.target.by_key))
   end
@@ -323,6 +349,7 @@ function Relationship:_configure()
   end
   self.is_list = self.uselist
   if self.is_list == nil then self.is_list = self.direction ~= "many_to_one" end
+  if self.lazy == "write_only" and not self.is_list then fail(self, "write_only is for lists") end
   if self.cascade["delete-orphan"] and self.direction ~= "one_to_many" then
     fail(self, "delete-orphan belongs on the one-to-many side")
   end

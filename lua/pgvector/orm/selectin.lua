@@ -47,12 +47,12 @@ end
 -- owners, and the owners' own columns with the same values.
 local function statement_for(relationship, node)
   local target = relationship.target
-  local entity = joined.entity_over(target, target.table, node)
+  local entity = joined.entity_over(target, target.clause, node)
   if relationship.condition then
-    local owner = relationship.mapper.table:alias()
+    local owner = relationship.mapper:_alias()
     local near = {}
     for i, column in ipairs(relationship.mapper.primary_key) do near[i] = owner:_corresponding(column) end
-    local attribute = RelationshipAttribute._new(relationship, owner, target.table)
+    local attribute = RelationshipAttribute._new(relationship, owner, target.clause)
     local step = (attribute.__join_steps(attribute))[1]
     local stmt = select_.select(entity, compat.unpack(near)):join_from(owner, step.from, step.condition)
     return stmt, near, relationship.mapper.primary_key
@@ -61,6 +61,7 @@ local function statement_for(relationship, node)
   local stmt = select_.select(entity, compat.unpack(near))
   local far = {}
   for i, pair in ipairs(relationship.far_pairs or {}) do far[i] = pair[1]:eq(pair[2]) end
+  far[#far + 1] = target:_criterion(target.clause)
   if #far > 0 then stmt = stmt:where(compat.unpack(far)) end
   return stmt, near, side(relationship.pairs, 1)
 end

@@ -7,8 +7,10 @@ local errors = require "pgvector.errors"
 local Session = require "pgvector.orm.session"
 
 local SessionMaker = class("sessionmaker")
+SessionMaker._events = Session._events
 
-local known = { bind = true, autoflush = true, expire_on_commit = true, info = true }
+local known = { bind = true }
+for name in pairs(Session._known_options) do known[name] = true end
 
 --- Makes a factory: `sessionmaker{ bind = engine, autoflush = true, expire_on_commit = true }`.
 -- @tparam[opt] table options
@@ -31,7 +33,7 @@ local function make(self, overrides)
   if bind == nil then
     errors.raise("InvalidRequestError", "sessionmaker: a bind is missing: sessionmaker{ bind = engine }")
   end
-  return Session._new(bind, options)
+  return Session._new(bind, options, self)
 end
 
 -- Calls `fn(session)` and closes the session, whatever happens.

@@ -36,6 +36,7 @@ function SessionTransaction:_connection()
       conn = bind:connect()
     end
     self._conn = conn
+    if self.session:_is_heard() then self.session:_tell("after_begin", self, conn) end
   end
   return conn
 end
@@ -72,6 +73,8 @@ function SessionTransaction:commit()
   check_active(self)
   local session = self.session
   session:_begun() -- raises after a failed flush
+  local heard = session:_is_heard()
+  if heard and not self.parent then session:_tell("before_commit") end
   session:flush()
   if self.parent then
     self._savepoint:commit()
@@ -83,10 +86,12 @@ function SessionTransaction:commit()
   for _, object in ipairs(self.deleted:list()) do
     local state = instance.state(object)
     state.session, state.status = nil, "detached"
+    if heard then session:_tell("deleted_to_detached", object) end
   end
   for _, object in ipairs(self.new:list()) do instance.state(object).made = nil end
   self:_end()
   if session.expire_on_commit then session:expire_all() end
+  if heard then session:_tell("after_commit") end
 end
 
 -- What a savepoint did becomes its parent's.
@@ -103,18 +108,21 @@ end
 -- Puts the objects back into the state before the transaction.
 function SessionTransaction:_restore()
   local session = self.session
+  local heard = session:_is_heard()
   session:_forget_pending()
   for object, identity in pairs(self.moved) do session:_move(object, instance.state(object), identity) end
   for _, object in ipairs(self.deleted:list()) do
     local state = instance.state(object)
     state.status = "persistent"
     session._identity:put(state.mapper, state.identity_key, object)
+    if heard then session:_tell("deleted_to_persistent", object) end
   end
   for _, object in ipairs(self.new:list()) do
     local state = instance.state(object)
     session._identity:remove(state.mapper, state.identity_key, object)
     session._watched:remove(object)
     instance.take_back(state)
+    if heard then session:_tell("persistent_to_transient", object) end
   end
   local expired = self.parent and self.dirty:list() or session._identity:all()
   for _, object in ipairs(session._watched:list()) do expired[#expired + 1] = object end
@@ -144,6 +152,11 @@ function SessionTransaction:rollback()
     end
   end
   if self.parent then self:_leave() else self:_end() end
+  local session = self.session
+  if session:_is_heard() then
+    if not self.parent then session:_tell("after_rollback") end
+    session:_tell("after_soft_rollback", self)
+  end
 end
 
 -- A flush failed: rolls back at once, but the session stays in this

@@ -146,6 +146,17 @@ function coerce.try_from(x)
   return type(x) == "table" and rawget(x, "__clause") or nil
 end
 
+--- The condition without which something is not selected from: a model that
+-- shares its table with others has, in the raw field `__criterion`, a function
+-- `(from)` that returns one.
+-- @param x
+-- @treturn ?table condition
+function coerce.criterion(x)
+  if type(x) ~= "table" or marked(x, "_is_expression") then return nil end
+  local criterion = rawget(x, "__criterion")
+  return criterion and criterion(rawget(x, "__clause"))
+end
+
 --- A column named by a string key, or given as one.
 -- @tparam table from FromClause
 -- @param key string or column

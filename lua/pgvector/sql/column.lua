@@ -254,7 +254,7 @@ end
 function Column:_copy()
   local copy = setmetatable({}, Column)
   for field, value in pairs(self) do copy[field] = value end
-  copy.table, copy.foreign_keys = nil, {}
+  copy.table, copy.foreign_keys, copy._listeners = nil, {}, nil
   copy._copied_from = self
   return copy
 end

@@ -6,6 +6,7 @@
 -- @module pgvector.sql.create
 
 local ddl = require "pgvector.sql.ddl"
+local events = require "pgvector.util.events"
 local identifiers = require "pgvector.sql.compiler.identifiers"
 local sort = require "pgvector.sql.sort"
 
@@ -15,6 +16,9 @@ local create = {}
 local extension_of = {
   vector = "vector", halfvec = "vector", sparsevec = "vector", hstore = "hstore", citext = "citext",
 }
+
+--- What can be listened to at tables and metadata; see pgvector.util.events.
+create.events = { before_create = true, after_create = true, before_drop = true, after_drop = true }
 
 local function qualified(object) return identifiers.qualified(object.schema, object.name) end
 
@@ -155,17 +159,32 @@ function create.order(tables)
   return order, late_keys(order, left_out)
 end
 
+-- The metadata's listeners hear of it when it is about all of its tables.
+local function about_all(metadata, is_all, name, conn, tables)
+  if is_all and metadata._listeners then events.fire(metadata, name, metadata, conn, tables) end
+end
+
+local function about_table(table, name, conn)
+  if table._listeners then events.fire(table, name, table, conn) end
+end
+
 --- Creates tables with what they need. Indexes are built plainly even if they
 -- say `concurrently`: the tables are new and empty, and CONCURRENTLY cannot
 -- run in a transaction.
-function create.create_tables(metadata, bind, tables, checks)
+-- @tparam MetaData metadata
+-- @tparam Engine|Connection bind
+-- @tparam table tables
+-- @tparam string checks see above
+-- @tparam[opt] boolean is_all is this create_all?
+function create.create_tables(metadata, bind, tables, checks, is_all)
   local order, late = create.order(tables)
-  bind:_ddl_runner(function(run)
+  bind:_ddl_runner(function(run, conn)
     local exists = survey(run, checks, metadata, order)
     local missing = {}
     for _, table in ipairs(order) do
       if not exists("table", qualified(table)) then missing[#missing + 1] = table end
     end
+    about_all(metadata, is_all, "before_create", conn, missing)
     for _, name in ipairs(create.extensions_of(metadata, missing)) do
       if not exists("extension", name) then run(ddl.create_extension(name, { if_not_exists = true })) end
     end
@@ -176,15 +195,18 @@ function create.create_tables(metadata, bind, tables, checks)
       if not exists("sequence", qualified(sequence)) then run(ddl.create_sequence(sequence)) end
     end
     for _, table in ipairs(missing) do
+      about_table(table, "before_create", conn)
       run(ddl.create_table(table, { without = late }))
       for _, index in ipairs(table.indexes) do run(ddl.create_index(index, { concurrently = false })) end
       run_comments(run, table)
+      about_table(table, "after_create", conn)
     end
     for _, table in ipairs(missing) do
       for _, key in ipairs(table.foreign_keys) do
         if late[key] then run(ddl.add_constraint(key)) end
       end
     end
+    about_all(metadata, is_all, "after_create", conn, missing)
   end)
 end
 
@@ -269,25 +291,34 @@ end
 
 --- Drops tables, then the enum types and sequences that no other table of the
 -- metadata uses.
-function create.drop_tables(metadata, bind, tables, checks)
+-- @tparam MetaData metadata
+-- @tparam Engine|Connection bind
+-- @tparam table tables
+-- @tparam string checks see above
+-- @tparam[opt] boolean is_all is this drop_all?
+function create.drop_tables(metadata, bind, tables, checks, is_all)
   local order, left_out = sort.topological(tables, all_references)
   local dropped, others = {}, {}
   for _, table in ipairs(tables) do dropped[table] = true end
   for _, table in ipairs(metadata:_tables()) do
     if not dropped[table] then others[#others + 1] = table end
   end
-  bind:_ddl_runner(function(run)
+  bind:_ddl_runner(function(run, conn)
     local exists = survey(run, checks, metadata, order)
-    local present = {}
+    local present, going = {}, {}
     for _, table in ipairs(order) do
       present[table] = checks ~= "tables" or exists("table", qualified(table))
+      if present[table] then going[#going + 1] = table end
     end
+    about_all(metadata, is_all, "before_drop", conn, going)
     for _, group in ipairs(drop_groups(order, left_out)) do
       local names = {}
       for _, table in ipairs(group) do
         if present[table] then names[#names + 1] = table end
       end
+      for _, table in ipairs(names) do about_table(table, "before_drop", conn) end
       if #names > 0 then run(ddl.drop_table(names)) end
+      for _, table in ipairs(names) do about_table(table, "after_drop", conn) end
     end
     local function drop_unused(kind, of, drop)
       local in_use = {}
@@ -299,6 +330,7 @@ function create.drop_tables(metadata, bind, tables, checks)
     end
     drop_unused("sequence", sequences_of, ddl.drop_sequence)
     drop_unused("type", enums_of, ddl.drop_enum)
+    about_all(metadata, is_all, "after_drop", conn, going)
   end)
 end
 

@@ -135,30 +135,6 @@ ddl.drop_view = define("drop_view", { "if_exists", "cascade" })
 --- REFRESH MATERIALIZED VIEW.
 ddl.refresh_view = define("refresh_view", { "concurrently" })
 
-local raw = define("raw_ddl", {})
-
---- A statement that defines something, as SQL text. `%(table)s`, `%(schema)s` and
--- `%(fullname)s` in it stand for the names of the table that it runs for: see `for_table`.
--- The text is run as it stands, so nothing of a user's may be in it.
-function ddl.raw(text)
-  if type(text) ~= "string" or not text:find("%S") or text:find("\0", 1, true) then
-    errors.raise("ArgumentError", "DDL: expected SQL text, got %s", coerce.describe(text))
-  end
-  return raw(text)
-end
-
-local Raw = getmetatable(raw("x"))
-
---- The statement for one table, whose names take the places kept for them.
--- @tparam Table|model tbl
--- @treturn table statement
-function Raw:for_table(tbl)
-  local copy = raw(self.object)
-  copy.table = as_table(tbl, "DDL")
-  return copy
-end
-class.seal(Raw)
-
 local comment_on = define("comment_on", { "text" })
 
 --- COMMENT ON a table, column, index or constraint. Without `text` it is the
@@ -169,6 +145,44 @@ function ddl.comment_on(object, options)
   return statement
 end
 
+--- SQL text that defines something, to be run by itself, for a table, or by an
+-- event: `listen(Item.__table, "after_create", DDL "ALTER TABLE %(fullname)s …")`.
+local DDL = class("DDL", DDLElement)
+DDL.__visit_name = "ddl_text"
+
+-- `%(table)s` and the like need to know which table; `%%` is a percent sign.
+local function with_names(statement, target)
+  return setmetatable({
+    sql = statement.sql,
+    names = { table = target.name, schema = target.schema, fullname = target.name and target },
+  }, DDL)
+end
+
+--- The statement for one table, whose names take the places kept for them.
+-- @tparam Table|model tbl
+-- @treturn DDL
+function DDL:for_table(tbl) return with_names(self, as_table(tbl, "DDL")) end
+class.seal(DDL)
+
+-- A listener is called with what was created or dropped, and the connection.
+function DDL:__call(target, conn) conn:execute(with_names(self, target)) end
+
+--- Makes a DDL statement of text, which is run as it stands, so nothing of a
+-- user's may be in it. For a table `%(table)s`, `%(schema)s` and `%(fullname)s`
+-- stand for its quoted names, `%%` for a percent sign.
+-- @tparam string sql
+function ddl.text(sql)
+  if type(sql) ~= "string" or not sql:find("%S") or sql:find("\0", 1, true) then
+    errors.raise("ArgumentError", "DDL: expected SQL text, got %s", class.describe(sql))
+  end
+  for name in sql:gmatch("%%%((.-)%)s") do
+    if name ~= "table" and name ~= "schema" and name ~= "fullname" then
+      errors.raise("ArgumentError", "DDL: unknown '%%(%s)s': there are table, schema and fullname", name)
+    end
+  end
+  return setmetatable({ sql = sql }, DDL)
+end
+
 ddl.DDLElement = DDLElement
 
 --- What `pg.*` gets.
@@ -177,7 +191,7 @@ ddl.exports = {
   CreateIndex = ddl.create_index, DropIndex = ddl.drop_index,
   AddConstraint = ddl.add_constraint, DropConstraint = ddl.drop_constraint,
   CreateSchema = ddl.create_schema, DropSchema = ddl.drop_schema,
-  CreateExtension = ddl.create_extension, DropExtension = ddl.drop_extension, DDL = ddl.raw,
+  CreateExtension = ddl.create_extension, DropExtension = ddl.drop_extension, DDL = ddl.text,
 }
 
 return ddl

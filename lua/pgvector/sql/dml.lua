@@ -27,6 +27,12 @@ function dml.target(x, where)
   return from
 end
 
+--- What a model that shares its table demands of the rows, as a WHERE clause.
+function dml.criteria(x)
+  local criterion = coerce.criterion(x)
+  return criterion and { criterion }
+end
+
 -- Values -----------------------------------------------------------------------
 
 --- The node that stands for a column's value.

@@ -32,7 +32,8 @@ function from_list.join_steps(method, left, target, condition, kind)
     return steps
   end
   if condition ~= nil then condition = coerce.condition(condition, method) end
-  return { { left = left, right = coerce.from(target, method), condition = condition, kind = kind } }
+  return { { left = left, right = coerce.from(target, method), condition = condition, kind = kind,
+             criterion = coerce.criterion(target) } }
 end
 
 -- Is `part` this FROM element or one inside it?
@@ -84,8 +85,9 @@ local function apply_joins(statement, froms, selected)
     if step.left then
       index = find(froms, step.left)
       if not index then
+        local at = find(selected, step.left) -- a model of several tables
         index = #froms + 1
-        froms[index] = step.left
+        froms[index] = at and selected[at] or step.left
       end
     else
       local candidates = froms
@@ -98,7 +100,11 @@ local function apply_joins(statement, froms, selected)
       index = left_side(step, candidates)
       if #froms == 0 then froms[1], index = candidates[index], 1 end
     end
-    froms[index] = selectable.join(froms[index], step.right, step.condition, step.kind)
+    local condition = step.condition
+    if step.criterion then
+      condition = (condition or joining.condition(froms[index], step.right)):and_(step.criterion)
+    end
+    froms[index] = selectable.join(froms[index], step.right, condition, step.kind)
   end
 end
 
@@ -126,21 +132,20 @@ function from_list.of_select(statement, entities)
   if statement._where then
     for _, condition in ipairs(statement._where) do traverse.collect_froms(condition, selected) end
   end
-  if #froms == 0 then return selected end
+  -- what stands in a join does not stand beside it, too
   local covered, list = {}, {}
   local function cover(part) covered[part] = true end
-  for _, from in ipairs(froms) do
+  local function add(from)
     if not covered[from] then
       list[#list + 1] = from
       from:_each_from(cover)
     end
   end
+  for _, from in ipairs(froms) do add(from) end
   for _, from in ipairs(selected) do
-    if not covered[from] then
-      list[#list + 1] = from
-      from:_each_from(cover)
-    end
+    if from.__visit_name == "join" then add(from) end
   end
+  for _, from in ipairs(selected) do add(from) end
   return list
 end
 

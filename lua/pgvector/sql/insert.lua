@@ -187,6 +187,9 @@ end
 
 -- What the compiler writes -----------------------------------------------------------
 
+-- With `_has_all` the values are all there is to set: whoever gave them has
+-- seen to the defaults.
+
 -- The columns to insert, in the table's order, and for each row a node for
 -- each column. `keys` are those of the rows to come.
 function Insert:_assignments(keys)
@@ -196,14 +199,16 @@ function Insert:_assignments(keys)
   local count = math.max(#given, 1)
   for i = 1, count do rows[i] = {} end
   for _, column in ipairs(self._table:_columns()) do
-    local present = parameters[column] ~= nil or column.default ~= nil
+    local default = column.default
+    if self._has_all then default = nil end
+    local present = parameters[column] ~= nil or default ~= nil
     for i = 1, #given do present = present or given[i][column] ~= nil end
     if present then
       local n = #columns + 1
       columns[n] = column
       for i = 1, count do
         local node = parameters[column] or (given[i] and given[i][column])
-        if not node and column.default ~= nil then node = dml.default(column, column.default) end
+        if not node and default ~= nil then node = dml.default(column, default) end
         rows[i][n] = node or base.DEFAULT
       end
     end

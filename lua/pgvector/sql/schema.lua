@@ -17,6 +17,7 @@ local Column = column.Column
 
 local Table = class("Table", selectable.FromClause)
 Table.__visit_name = "table"
+Table._events = create.events
 
 local table_options = {
   schema = true, comment = true, info = true, temporary = true, unlogged = true, tablespace = true,
@@ -220,6 +221,14 @@ function Table:_add_index(new)
   self.indexes[#self.indexes + 1] = new
 end
 
+-- Adds a column to a table that is complete: that of a model which shares it.
+function Table:_append_column(col)
+  add_column(self, col)
+  rawset(self.c, col.key, col)
+  add_column_constraints(self, col)
+  self.metadata:_settle(self)
+end
+
 -- The tables this one refers to, as far as they are defined.
 function Table:_dependencies()
   local tables = {}
@@ -281,6 +290,7 @@ class.seal(Table)
 
 --- A collection of tables that refer to each other.
 local MetaData = class("MetaData")
+MetaData._events = create.events
 
 local metadata_options = { schema = true, naming_convention = true, extensions = true, info = true }
 
@@ -326,6 +336,11 @@ end
 function MetaData:_add(table)
   self.tables[table.key] = table
   self._table_list[#self._table_list + 1] = table
+  self:_settle(table)
+end
+
+-- Notes a table's columns without a type, and finds those that can be known.
+function MetaData:_settle(table)
   for _, key in ipairs(table.foreign_keys) do
     if key.columns[1]._untyped then self._untyped[#self._untyped + 1] = key end
   end
@@ -381,7 +396,7 @@ end
 function MetaData:create_all(bind, options)
   options = errors.check_options(options, all_options, "create_all")
   create.create_tables(self, bind, selected(self, options), options.checkfirst == false and "nothing"
-    or "tables")
+    or "tables", true)
 end
 
 --- Drops the tables and the enum types only they use. Extensions stay.
@@ -390,7 +405,7 @@ end
 function MetaData:drop_all(bind, options)
   options = errors.check_options(options, all_options, "drop_all")
   create.drop_tables(self, bind, selected(self, options), options.checkfirst == false and "nothing"
-    or "tables")
+    or "tables", true)
 end
 class.seal(MetaData)
 

@@ -19,11 +19,20 @@ local appended, ordering = statement.appended, query.ordering
 local Select = class("Select", query.Query)
 Select.__visit_name = "select"
 
+-- Adds what the things selected from demand of their rows.
+local function with_criteria(copy, ...)
+  for i = 1, select("#", ...) do
+    local criterion = coerce.criterion((select(i, ...)))
+    if criterion then copy._where = appended(copy._where, { criterion }, 1) end
+  end
+  return copy
+end
+
 --- Makes a SELECT of columns, expressions, tables and models.
 -- @treturn table statement
 local function new(...)
   local items = projection.items("select", ...)
-  return setmetatable({ _what = items }, Select)
+  return with_criteria(setmetatable({ _what = items }, Select), ...)
 end
 
 -- What it returns ---------------------------------------------------------------------
@@ -82,7 +91,7 @@ function Select:add_columns(...)
   local items, n = projection.items("add_columns", ...)
   local copy = self:_copy()
   copy._what = appended(self._what, items, n)
-  return copy
+  return with_criteria(copy, ...)
 end
 
 --- Replaces what is selected; the FROM elements stay only if something else
@@ -92,7 +101,7 @@ function Select:with_only_columns(...)
   local items = projection.items("with_only_columns", ...)
   local copy = self:_copy()
   copy._what = items
-  return copy
+  return with_criteria(copy, ...)
 end
 
 -- WHERE -------------------------------------------------------------------------------
@@ -144,7 +153,7 @@ function Select:select_from(...)
   for i = 1, n do list[i] = coerce.from(list[i], "select_from") end
   local copy = self:_copy()
   copy._from = appended(self._from, list, n)
-  return copy
+  return with_criteria(copy, ...)
 end
 
 local function joined(self, method, left, target, condition, kind)

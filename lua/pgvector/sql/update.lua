@@ -14,7 +14,9 @@ Update._kind = "update"
 -- @param target a table or model
 -- @treturn table statement
 local function update(target)
-  return setmetatable({ _table = dml.target(target, "update"), _target = target }, Update)
+  return setmetatable({
+    _table = dml.target(target, "update"), _target = target, _where = dml.criteria(target),
+  }, Update)
 end
 
 --- The new values, `{ title = … }`; added to those there are.
@@ -72,7 +74,7 @@ function Update:_assignments(keys)
   local list = {}
   for _, column in ipairs(self:_set_columns()) do
     local node = parameters[column] or set[column]
-    if not node and column.onupdate ~= nil and (next(set) ~= nil or next(parameters) ~= nil) then
+    if not node and column.onupdate ~= nil and not self._has_all and (next(set) ~= nil or next(parameters) ~= nil) then
       node = dml.default(column, column.onupdate)
     end
     if node then list[#list + 1] = { column, node } end
@@ -90,7 +92,9 @@ Delete._kind = "delete"
 -- @param target a table or model
 -- @treturn table statement
 local function delete(target)
-  return setmetatable({ _table = dml.target(target, "delete"), _target = target }, Delete)
+  return setmetatable({
+    _table = dml.target(target, "delete"), _target = target, _where = dml.criteria(target),
+  }, Delete)
 end
 
 class.seal(Delete)

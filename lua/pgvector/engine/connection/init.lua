@@ -216,7 +216,7 @@ function Connection:_ddl_runner(fn)
       result = self:execute(stmt)
     end
     return result._source and result:all() or {}
-  end)
+  end, self)
 end
 
 --- What is known of the server and this connection.

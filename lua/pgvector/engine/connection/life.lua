@@ -2,6 +2,7 @@
 -- @module pgvector.engine.connection.life
 
 local errors = require "pgvector.errors"
+local observe = require "pgvector.engine.observe"
 
 local Connection = {} -- methods for pgvector.engine.connection
 
@@ -27,9 +28,11 @@ end
 --- Gives the connection back; what was not committed is rolled back. Idempotent.
 function Connection:close()
   if self._closed then return end
+  local err = self.engine._listeners and observe.leaving(self)
   local link = self._link
   self._closed, self._link, self._begun = true, nil, false
   if link then self.engine:_give_back(link) end
+  if err then error(err, 0) end
 end
 
 --- Throws the connection to the server away; the next statement opens another.

@@ -6,6 +6,7 @@ local errors = require "pgvector.errors"
 local Execution = require "pgvector.engine.execution"
 local life = require "pgvector.engine.connection.life"
 local many = require "pgvector.engine.many"
+local observe = require "pgvector.engine.observe"
 local options_of = require "pgvector.engine.options"
 local pipelined = require "pgvector.engine.pipelined"
 local search_settings = require "pgvector.engine.settings"
@@ -27,6 +28,7 @@ end
 --- Runs a compiled statement with values in $n order.
 function Connection:_execute_compiled(compiled, values)
   local link, execution, settings = autobegin(self), self._execution, compiled.settings
+  observe.tell(self, "before_cursor_execute", compiled.sql, values)
   local result
   if settings and #settings > 0 then -- set_config(…, true) needs a transaction
     result = self:_in_transaction(run_with_settings, execution, link, compiled, values)
@@ -43,12 +45,17 @@ end
 -- @treturn Result all their rows, in order
 function Connection:_execute_many(jobs)
   local link = autobegin(self)
+  if self.engine._listeners then
+    for _, job in ipairs(jobs) do
+      observe.tell(self, "before_cursor_execute", job.compiled.sql, job.values)
+    end
+  end
   local result = self:_in_transaction(many.run, self._execution, link, jobs)
   self._succeeded = true
   return result
 end
 
-local function execute_statement(self, stmt, params, options)
+local function run_statement(self, stmt, params, options)
   if statement.is_row_list(params) then
     return self:_execute_many(statement.compile_rows(stmt, params))
   end
@@ -58,6 +65,10 @@ local function execute_statement(self, stmt, params, options)
   return Connection._execute_compiled(self, compiled, values)
 end
 
+local function run_in_time(self, stmt, params, options)
+  return options_of.with_timeout(live_link(self), options.timeout, run_statement, self, stmt, params, options)
+end
+
 --- Runs a statement.
 -- @param stmt select, insert, update, delete, text or DDL
 -- @tparam[opt] table params values of its named parameters, or a sequence of
@@ -65,13 +76,14 @@ end
 --   insert without values the names are the columns, and a missing one means DEFAULT
 -- @treturn Result
 function Connection:execute(stmt, params)
-  local link = live_link(self)
+  live_link(self)
   statement.check("execute", stmt, params)
   local options = stmt._execution_options
-  if options and options_of.check(options).timeout ~= nil then
-    return options_of.with_timeout(link, options.timeout, execute_statement, self, stmt, params, options)
+  local run = options and options_of.check(options).timeout ~= nil and run_in_time or run_statement
+  if self.engine._listeners then
+    return observe.run(self, stmt, params, run, self, stmt, params, options)
   end
-  return execute_statement(self, stmt, params, options)
+  return run(self, stmt, params, options)
 end
 
 --- Runs statements without waiting for each other's answers.
@@ -86,16 +98,8 @@ function Connection:pipeline(fn)
   return pipelined.run(self, autobegin(self), fn)
 end
 
---- Runs raw SQL with $1 … $n.
--- @tparam string sql one statement; several, separated by `;`, without params
--- @tparam[opt] table params a sequence, with `n` if there are nils in it
--- @treturn Result of the last statement
-function Connection:exec_sql(sql, params)
-  self:_check_open()
-  if type(sql) ~= "string" then
-    errors.raise("ArgumentError", "exec_sql: expected SQL text, got %s", class.describe(sql))
-  end
-  local values, n = Execution.check_params(params)
+local function run_sql(self, sql, values, n)
+  observe.tell(self, "before_cursor_execute", sql, values)
   if self._stream and stream.suits(sql) then return stream.run_text(self, sql, values, n, self._yield_per) end
   local link = autobegin(self)
   local result
@@ -106,6 +110,22 @@ function Connection:exec_sql(sql, params)
   end
   self._succeeded = true
   return result
+end
+
+--- Runs raw SQL with $1 … $n.
+-- @tparam string sql one statement; several, separated by `;`, without params
+-- @tparam[opt] table params a sequence, with `n` if there are nils in it
+-- @treturn Result of the last statement
+function Connection:exec_sql(sql, params)
+  self:_check_open()
+  if type(sql) ~= "string" then
+    errors.raise("ArgumentError", "exec_sql: expected SQL text, got %s", class.describe(sql))
+  end
+  local values, n = Execution.check_params(params)
+  if self.engine._listeners then
+    return observe.run(self, sql, params, run_sql, self, sql, values, n)
+  end
+  return run_sql(self, sql, values, n)
 end
 
 --- The first column of the first row, or nil.

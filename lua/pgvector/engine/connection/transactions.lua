@@ -5,6 +5,7 @@
 local core = require "pgvector.core"
 local errors = require "pgvector.errors"
 local life = require "pgvector.engine.connection.life"
+local observe = require "pgvector.engine.observe"
 local scope = require "pgvector.engine.connection.scope"
 
 local Connection = {} -- methods for pgvector.engine.connection
@@ -62,6 +63,7 @@ function Connection:_begin()
   }
   self._begun, self._succeeded, self._savepoints = true, false, 0
   self._transaction = self._transaction + 1
+  observe.tell(self, "begin")
 end
 
 --- Begins a transaction explicitly.
@@ -105,6 +107,7 @@ function Connection:_end(verb)
   local link = self:_live_link()
   if not self._begun then return end
   link:_check_free()
+  observe.tell(self, verb:lower())
   local in_error = link.pg:transaction_status() == "inerror"
   self._begun = false
   if link.opening then -- nothing was done in it

@@ -334,15 +334,6 @@ function visit.refresh_view(c, statement)
     name_of(c, statement.object))
 end
 
-function visit.raw_ddl(c, statement)
-  local tbl = statement.table
-  if not tbl then return statement.object end
-  local names = {
-    table = quote(tbl.name), schema = tbl.schema and quote(tbl.schema) or "", fullname = name_of(c, tbl),
-  }
-  return (statement.object:gsub("%%%((%l+)%)s", names))
-end
-
 -- What COMMENT ON calls each kind of object.
 local function comment_target(c, object)
   local kind = object.__visit_name
@@ -359,6 +350,20 @@ end
 function visit.comment_on(c, statement)
   return ("COMMENT ON %s IS %s"):format(comment_target(c, statement.object),
     statement.text and literal.string(statement.text) or "NULL")
+end
+
+function visit.ddl_text(c, statement)
+  local names = statement.names
+  if not names then return statement.sql end
+  -- `%%(table)s` is no name: what is doubled is out of the way meanwhile
+  local sql = statement.sql:gsub("%%%%", "\0"):gsub("%%%((%a+)%)s", function(name)
+    local object = names[name]
+    if not object then
+      errors.raise("InvalidRequestError", "DDL: there is no '%s' here", name)
+    end
+    return name == "fullname" and name_of(c, object) or quote(object)
+  end)
+  return (sql:gsub("%z", "%%"))
 end
 
 local visitors = {}

@@ -1,0 +1,66 @@
+--- What can be listened to at an engine, and the calls of those who listen.
+-- @module pgvector.engine.observe
+
+local errors = require "pgvector.errors"
+local events = require "pgvector.util.events"
+
+local observe = {}
+
+--- The events of an engine; see pgvector.util.events.
+observe.events = {
+  connect = true, checkout = true, checkin = true, before_execute = true, after_execute = true,
+  before_cursor_execute = true, handle_error = true, begin = true, commit = true, rollback = true,
+}
+
+--- Tells of an event of a connection: its listeners get it and `...`.
+function observe.tell(conn, name, ...)
+  local engine = conn.engine
+  if engine._listeners then events.fire(engine, name, conn, ...) end
+end
+
+--- Tells that a connection is about to go back to the pool.
+-- @return the error of a listener, if one failed: the connection must go all the same
+function observe.leaving(conn)
+  local ok, err = pcall(function()
+    if conn._begun then observe.tell(conn, "rollback") end
+    observe.tell(conn, "checkin")
+  end)
+  return not ok and err or nil
+end
+
+-- What a statement failed with goes through the listeners, who may return
+-- another error in its place.
+local function handled(conn, stmt, params, err)
+  local context = {
+    connection = conn, statement = stmt, params = params, error = err,
+    is_disconnect = errors.is_error(err) and err.is_disconnect or false,
+  }
+  for _, fn in ipairs(events.of(conn.engine, "handle_error")) do
+    local replaced = fn(context)
+    if replaced ~= nil then context.error = replaced end
+  end
+  return context.error
+end
+
+--- Runs `fn(...)`, which runs a statement, before the eyes of the listeners.
+-- @tparam Connection conn
+-- @param stmt the statement, or SQL text
+-- @tparam ?table params
+-- @tparam function fn
+-- @return its result
+function observe.run(conn, stmt, params, fn, ...)
+  local engine = conn.engine
+  events.fire(engine, "before_execute", conn, stmt, params)
+  local result
+  if events.of(engine, "handle_error") then
+    local ok
+    ok, result = pcall(fn, ...)
+    if not ok then error(handled(conn, stmt, params, result), 0) end
+  else
+    result = fn(...)
+  end
+  events.fire(engine, "after_execute", conn, stmt, params, result)
+  return result
+end
+
+return observe

@@ -1,0 +1,214 @@
+--- Sessions: which objects are in them, and in what state.
+-- @module pgvector.orm.session.membership
+
+local class = require "pgvector.class"
+local errors = require "pgvector.errors"
+local instance = require "pgvector.orm.instance"
+local Session = require "pgvector.orm.session.base"
+
+---- coming -------------------------------------------------------------------------------
+
+local function check_other_session(self, state, object, where)
+  if state.session and state.session ~= self then
+    errors.raise("InvalidRequestError", "%s: %s belongs to another session", where, tostring(object))
+  end
+end
+
+-- The instances that an operation on `object` goes on to.
+function Session:_cascaded(state, what, object)
+  local list = {}
+  for _, property in ipairs(state.mapper.properties) do
+    if property._cascade then
+      for _, other in ipairs(property:_cascade(what, object, state)) do list[#list + 1] = other end
+    end
+  end
+  return list
+end
+
+-- Puts a stored object back into the identity map.
+local function attach_stored(self, state, object, where)
+  local other = self._identity:get(state.mapper, state.identity_key)
+  if other and not rawequal(other, object) then
+    errors.raise("InvalidRequestError", "%s: another instance with the key of %s is in the session", where,
+      tostring(object))
+  end
+  state.session, state.status = self, "persistent"
+  self._identity:put(state.mapper, state.identity_key, object)
+  if next(state.original) ~= nil or next(state.snapshots) ~= nil then self._watched:add(object) end
+end
+
+function Session:_add(object, where)
+  local state = instance.expect(object, where)
+  check_other_session(self, state, object, where)
+  if state.status == "deleted" then
+    errors.raise("InvalidRequestError", "%s: %s is deleted", where, tostring(object))
+  end
+  if where ~= "delete" and where ~= "flush" then self._deleted:remove(object) end
+  if state.session == self then return end
+  local heard = self:_is_heard()
+  if heard then self:_tell("before_attach", object) end
+  local stored = state.identity ~= nil
+  if stored then
+    attach_stored(self, state, object, where)
+  else
+    state.session, state.status = self, "pending"
+    self._new:add(object)
+  end
+  if heard then
+    self:_tell("after_attach", object)
+    self:_tell(stored and "detached_to_persistent" or "transient_to_pending", object)
+  end
+  if #state.mapper.properties > 0 then
+    for _, other in ipairs(self:_cascaded(state, "save-update", object)) do self:_add(other, where) end
+  end
+end
+
+--- Puts an object into the session: it is inserted at the next flush.
+-- @tparam table object an instance
+function Session:add(object) self:_add(object, "add") end
+
+--- Puts several objects into the session.
+-- @tparam table objects sequence of instances
+function Session:add_all(objects)
+  if type(objects) ~= "table" or instance.state(objects) then
+    errors.raise("ArgumentError", "add_all: expected a sequence of instances, got %s",
+      class.describe(objects))
+  end
+  for _, object in ipairs(objects) do self:_add(object, "add_all") end
+end
+
+---- going --------------------------------------------------------------------------------
+
+--- Marks an object: its row is deleted at the next flush.
+-- @tparam table object an instance that is stored
+function Session:delete(object)
+  local state = instance.expect(object, "delete")
+  check_other_session(self, state, object, "delete")
+  if not state.identity then
+    errors.raise("InvalidRequestError", "delete: %s is not stored", tostring(object))
+  elseif state.status == "deleted" or self._deleted:has(object) then
+    return
+  end
+  self:_add(object, "delete")
+  self._deleted:add(object)
+  -- a flush meanwhile would delete the parent before its children are marked
+  local others = self:no_autoflush(function() return self:_cascaded(state, "delete", object) end)
+  for _, other in ipairs(others) do
+    if instance.state(other).identity then self:delete(other) else self:expunge(other) end
+  end
+end
+
+--- Takes an object out of the session; nothing happens in the database.
+function Session:expunge(object)
+  local state = self:_require_here(object, "expunge")
+  self._new:remove(object)
+  self._deleted:remove(object)
+  self._watched:remove(object)
+  if state.identity_key then self._identity:remove(state.mapper, state.identity_key, object) end
+  local was = state.status
+  state.session = nil
+  state.status = state.identity and "detached" or "transient"
+  if self:_is_heard() then
+    self:_tell(("%s_to_%s"):format(was, state.status), object)
+  end
+  for _, other in ipairs(self:_cascaded(state, "expunge", object)) do
+    if instance.state(other).session == self then self:expunge(other) end
+  end
+end
+
+--- Takes all objects out of the session.
+function Session:expunge_all()
+  for _, set in ipairs{ self._identity:all(), self._new:list(), self._deleted:list() } do
+    for _, object in ipairs(set) do
+      if instance.state(object).session == self then self:expunge(object) end
+    end
+  end
+end
+
+---- asking -------------------------------------------------------------------------------
+
+--- Is the object in this session?
+function Session:contains(object)
+  local state = instance.state(object)
+  return state ~= nil and state.session == self and state.status ~= "deleted"
+end
+
+--- Has a stored object changes that a flush would write?
+function Session:is_modified(object)
+  return instance.is_changed(self:_require_here(object, "is_modified"))
+end
+
+---- what instances report ----------------------------------------------------------------
+
+function Session:_mark_modified(object, state)
+  if state.status == "persistent" then self._watched:add(object) end
+end
+
+function Session:_pin(object) self._watched:add(object) end
+
+-- Holds on to an instance as long as something of it may change unseen: a
+-- table or a list that was handed out.
+function Session:_rewatch(object, state)
+  if state.status ~= "persistent" then return end
+  if next(state.snapshots) ~= nil or next(state.original) ~= nil or next(state.committed) ~= nil then
+    self._watched:add(object)
+  else
+    self._watched:remove(object)
+  end
+end
+
+---- what the unit of work and transactions report ------------------------------------------
+
+function Session:_became_persistent(object, state)
+  self._new:remove(object)
+  state.status = "persistent"
+  self._identity:put(state.mapper, state.identity_key, object)
+  self._transaction.new:add(object)
+  instance.commit_values(object, state)
+  if self:_is_heard() then self:_tell("pending_to_persistent", object) end
+end
+
+function Session:_became_updated(object, state)
+  local transaction, mapper = self._transaction, state.mapper
+  transaction.dirty:add(object)
+  instance.commit_values(object, state)
+  self:_rewatch(object, state)
+  local identity = {}
+  for i, column in ipairs(mapper.primary_key) do
+    identity[i] = state.values[column.key] or state.identity[i]
+  end
+  local key = mapper:_identity(identity)
+  if key ~= state.identity_key then
+    if transaction.moved[object] == nil then transaction.moved[object] = state.identity end
+    self:_move(object, state, identity)
+  end
+end
+
+-- Gives an instance another identity.
+function Session:_move(object, state, identity)
+  self._identity:remove(state.mapper, state.identity_key, object)
+  state.identity, state.identity_key = identity, state.mapper:_identity(identity)
+  self._identity:put(state.mapper, state.identity_key, object)
+end
+
+function Session:_became_deleted(object, state)
+  self._deleted:remove(object)
+  self._watched:remove(object)
+  self._identity:remove(state.mapper, state.identity_key, object)
+  state.status = "deleted"
+  self._transaction.deleted:add(object)
+  if self:_is_heard() then self:_tell("persistent_to_deleted", object) end
+end
+
+-- Pending and marked objects after a rollback.
+function Session:_forget_pending()
+  local heard = self:_is_heard()
+  for _, object in ipairs(self._new:list()) do
+    instance.take_back(instance.state(object))
+    if heard then self:_tell("pending_to_transient", object) end
+  end
+  self._new:clear()
+  self._deleted:clear()
+end
+
+return Session

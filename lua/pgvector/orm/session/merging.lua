@@ -1,0 +1,56 @@
+--- Sessions: copies of what other sessions, or none, have.
+-- @module pgvector.orm.session.merging
+
+local core = require "pgvector.core"
+local instance = require "pgvector.orm.instance"
+local Session = require "pgvector.orm.session.base"
+
+local null = core.null
+
+-- The session's instance for an object's row: loaded, or a new one.
+local function counterpart(self, given)
+  local mapper, values = given.mapper, {}
+  for i, column in ipairs(mapper.primary_key) do
+    values[i] = given.values[column.key]
+    if values[i] == nil or values[i] == null then
+      values = nil
+      break
+    end
+  end
+  local target = values and self:get(mapper.model, values)
+  if target == nil then
+    target = instance.new(mapper)
+    self:add(target)
+  end
+  return target
+end
+
+local function merge(self, object, merged)
+  local given = instance.expect(object, "merge")
+  if given.session == self then return object end
+  if merged[object] then return merged[object] end
+  local target = counterpart(self, given)
+  merged[object] = target
+  for _, column in ipairs(given.mapper.columns) do
+    local value = given.values[column.key]
+    if value ~= nil and not column.computed then target[column.key] = value end
+  end
+  for _, property in ipairs(given.mapper.properties) do
+    if property._cascade and given.values[property.key] ~= nil and property.lazy ~= "write_only" then
+      local related = {}
+      for i, other in ipairs(property:_cascade("merge", object, given)) do
+        related[i] = merge(self, other, merged)
+      end
+      if property.cascade.merge then target[property.key] = property.is_list and related or related[1] end
+    end
+  end
+  return target
+end
+
+--- Copies an object's values to the session's own instance of that row, which
+-- is loaded or made; what it is related to is merged, too.
+-- @tparam table object an instance of any session or none
+-- @return the instance in this session
+function Session:merge(object) return merge(self, object, {}) end
+
+return Session

@@ -1,0 +1,64 @@
+--- Lists that are never loaded: `lazy = "write_only"`, for those with very many
+-- members. What is added and removed is written by the next flush; the members
+-- are asked for with a statement.
+-- @module pgvector.orm.write_only
+
+local class = require "pgvector.class"
+local collection = require "pgvector.orm.collection"
+local errors = require "pgvector.errors"
+local instance = require "pgvector.orm.instance"
+local lazy = require "pgvector.orm.lazy"
+
+local WriteOnlyList = class("WriteOnlyList")
+
+--- Makes one. `added` and `removed` wait for the flush.
+-- @param owner an instance
+-- @tparam Relationship relationship configured
+function WriteOnlyList._new(owner, relationship)
+  return setmetatable({ _owner = owner, _relationship = relationship, _added = {}, _removed = {} }, WriteOnlyList)
+end
+
+-- Moves an object to one list, or takes it off the other.
+local function move(object, to, from)
+  local position = collection.find(from, object)
+  if position then
+    table.remove(from, position)
+  elseif not collection.find(to, object) then
+    to[#to + 1] = object
+  end
+end
+
+--- Puts an instance into the list.
+function WriteOnlyList:add(object)
+  self._relationship:_check_related(object)
+  move(object, self._added, self._removed)
+  self._relationship:_linked(self._owner, object)
+end
+
+--- Puts several instances into the list.
+-- @tparam table objects a sequence
+function WriteOnlyList:add_all(objects)
+  if type(objects) ~= "table" or instance.state(objects) then
+    errors.raise("ArgumentError", "add_all: expected a sequence of instances, got %s", class.describe(objects))
+  end
+  for _, object in ipairs(objects) do self:add(object) end
+end
+
+--- Takes an instance out of the list.
+function WriteOnlyList:remove(object)
+  self._relationship:_check_related(object)
+  move(object, self._removed, self._added)
+  self._relationship:_unlinked(self._owner, object)
+end
+
+--- The members that are stored, as a statement to be refined and run.
+-- @treturn table statement
+function WriteOnlyList:select()
+  local state = instance.state(self._owner)
+  if not state.identity then
+    errors.raise("InvalidRequestError", "%s is not stored: flush first", tostring(self._owner))
+  end
+  return lazy.statement(self._relationship, self._owner, state)
+end
+
+return class.seal(WriteOnlyList)

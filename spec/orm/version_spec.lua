@@ -1,0 +1,211 @@
+--- Optimistic versions, and unique values that change hands.
+
+local orm_db = require "spec.support.orm_db"
+local pg = require "pgvector"
+
+local function raises(class, fn, ...)
+  local ok, err = pcall(fn, ...)
+  assert.is_false(ok, "nothing was raised")
+  assert.is_true(pg.is_error(err, class), tostring(err))
+  return err
+end
+
+describe("a version", function()
+  local d, Note, Row
+  setup(function()
+    d = orm_db.create(function(Base)
+      Note = Base:model("notes", {
+        id = pg.Column{ pg.Integer, primary_key = true }, text = pg.Column{ pg.Text },
+        version = pg.Column{ pg.Integer, nullable = false }, __version_id = "version",
+      })
+      Row = Base:model("rows", {
+        id = pg.Column{ pg.Integer, primary_key = true }, text = pg.Column{ pg.Text, unique = true },
+      }, { version_id = "xmin" })
+    end)
+  end)
+  teardown(function() d.drop() end)
+  local session
+  before_each(function()
+    d.clear()
+    session = d.Session()
+  end)
+  after_each(function() session:close() end)
+
+  it("begins at 1 and counts every change", function()
+    local note = Note{ text = "a" }
+    session:add(note)
+    session:commit()
+    assert.equal(1, note.version)
+    note.text = "b"
+    session:flush()
+    assert.equal(2, note.version)
+    session:commit()
+    note.text = "c" -- expired: the version is read before it is compared
+    session:commit()
+    assert.equal(3, note.version)
+  end)
+
+  for _, case in ipairs{
+    { "a column", function() return Note end, "UPDATE notes SET version = version + 1, text = 'theirs'" },
+    { "xmin", function() return Row end, "UPDATE rows SET text = 'theirs'" },
+  } do
+    describe("of " .. case[1], function()
+      local object
+      before_each(function()
+        object = case[2]()({ id = 1, text = "a" })
+        session:add(object)
+        session:commit()
+        assert.equal("a", object.text)
+      end)
+
+      it("lets nobody overwrite what somebody else wrote meanwhile", function()
+        d.psql(case[3])
+        object.text = "mine"
+        raises("StaleDataError", session.flush, session)
+        session:rollback()
+        assert.equal("theirs", object.text)
+        object.text = "mine"
+        session:commit()
+        assert.equal("mine", object.text)
+      end)
+
+      it("lets nobody delete it, either", function()
+        d.psql(case[3])
+        session:delete(object)
+        raises("StaleDataError", session.flush, session)
+        session:rollback()
+        assert.equal("theirs", object.text)
+        session:delete(object)
+        session:commit()
+        assert.is_nil(session:get(case[2](), 1))
+      end)
+
+      it("goes along with several changes in one transaction", function()
+        for _, text in ipairs{ "b", "c" } do
+          object.text = text
+          session:flush()
+        end
+        session:commit()
+        assert.equal("c", object.text)
+      end)
+    end)
+  end
+
+  it("of xmin is no attribute", function()
+    local row = Row{ text = "a" }
+    session:add(row)
+    session:flush()
+    assert.same({ id = 1, text = "a" }, pg.orm.to_table(row))
+    raises("ArgumentError", function() return row.xmin end)
+  end)
+
+  it("goes over to an object that takes over a deleted one's row", function()
+    local note = Note{ id = 1, text = "a" }
+    session:add(note)
+    session:flush()
+    session:delete(note)
+    local other = Note{ id = 1, text = "b" }
+    session:add(other)
+    session:commit()
+    assert.same({ "b", 2 }, { other.text, other.version })
+  end)
+
+  it("must be a whole number that exists", function()
+    local Base = pg.orm.declarative_base()
+    local function model(version)
+      return function()
+        Base:model("m" .. tostring(version), {
+          id = pg.Column{ pg.Integer, primary_key = true }, text = pg.Column{ pg.Text }, __version_id = version,
+        })
+      end
+    end
+    assert.error_matches(model "text", "'text' must be an integer")
+    assert.error_matches(model "txet", "there is no column 'txet', did you mean 'text'?")
+  end)
+end)
+
+describe("unique values", function()
+  local d, User, Place
+  setup(function()
+    d = orm_db.create(function(Base)
+      User = Base:model("users", {
+        id = pg.Column{ pg.Integer, primary_key = true },
+        email = pg.Column{ pg.Text, unique = true, nullable = false },
+        nick = pg.Column{ pg.String(20), unique = true },
+      })
+      Place = Base:model("places", {
+        id = pg.Column{ pg.Integer, primary_key = true },
+        room = pg.Column{ pg.Integer, nullable = false }, seat = pg.Column{ pg.Integer, nullable = false },
+        pg.UniqueConstraint("room", "seat"),
+      })
+    end)
+  end)
+  teardown(function() d.drop() end)
+  local session
+  before_each(function()
+    d.clear()
+    session = d.Session()
+  end)
+  after_each(function() session:close() end)
+
+  local function users()
+    local a, b, c = User{ email = "a", nick = "A" }, User{ email = "b", nick = "B" }, User{ email = "c" }
+    session:add_all{ a, b, c }
+    session:commit()
+    return a, b, c
+  end
+  local function emails()
+    return d.psql "SELECT string_agg(email || coalesce(nick, '-'), ' ' ORDER BY id) FROM users"
+  end
+
+  it("swap in one flush", function()
+    local a, b = users()
+    a.email, b.email = b.email, a.email
+    a.nick, b.nick = b.nick, a.nick
+    session:commit()
+    assert.equal("bB aA c-", emails())
+  end)
+
+  it("go round", function()
+    local a, b, c = users()
+    a.email, b.email, c.email = b.email, c.email, a.email
+    session:commit()
+    assert.equal("bA cB a-", emails())
+  end)
+
+  it("are handed on in the right order, without further statements", function()
+    local a, b, c = users()
+    a.email, b.email, c.email = b.email, c.email, "new"
+    assert.equal(3, #d.statements_of(function() session:flush() end))
+    session:commit()
+    assert.equal("bA cB new-", emails())
+  end)
+
+  it("of several columns swap, too", function()
+    local one, two = Place{ room = 1, seat = 1 }, Place{ room = 1, seat = 2 }
+    session:add_all{ one, two }
+    session:commit()
+    one.seat, two.seat = two.seat, one.seat
+    session:commit()
+    assert.equal("2 1", d.psql "SELECT string_agg(seat::text, ' ' ORDER BY id) FROM places")
+  end)
+
+  it("of a row that is deleted or changed are free for a new one", function()
+    local a, b = users()
+    session:delete(a)
+    assert.equal("b", b.email)
+    b.email = "z"
+    session:add_all{ User{ email = "a", nick = "A" }, User{ email = "b" } }
+    session:commit()
+    assert.equal("zB c- aA b-", emails())
+  end)
+
+  it("that are really taken are refused by the server", function()
+    local a = users()
+    a.email = "b"
+    local err = raises("IntegrityError", session.flush, session)
+    assert.equal("uq_users_email", err.constraint)
+    session:rollback()
+    assert.equal("aA bB c-", emails())
+  end)
+end)
