@@ -16,14 +16,19 @@ static pgv_conn *check_any(lua_State *L, int idx) {
   return (pgv_conn *)luaL_checkudata(L, idx, PGV_CONN);
 }
 
+/* frees what is on its way from libpq into a value */
+static void drop_leftovers(pgv_conn *c) {
+  if (c->held != NULL) PQfreemem(c->held);
+  c->held = NULL;
+  PQclear(c->taken);
+  c->taken = NULL;
+}
+
 pgv_conn *pgv_check_conn(lua_State *L, int idx) {
   pgv_conn *c = check_any(L, idx);
   if (c->pg == NULL)
     pgv_raise(L, "InterfaceError", NULL, "connection is closed");
-  if (c->held != NULL) { /* a memory error cut the last call short */
-    PQfreemem(c->held);
-    c->held = NULL;
-  }
+  drop_leftovers(c); /* a memory error cut the last call short */
   return c;
 }
 
@@ -52,8 +57,8 @@ const char *pgv_check_cstring(lua_State *L, int idx) {
 static PGconn *take_out(pgv_conn *c) {
   PGconn *pg = c->pg;
   c->pg = NULL;
-  if (c->held != NULL) PQfreemem(c->held);
-  c->held = NULL;
+  drop_leftovers(c);
+  pgv_buf_free(&c->scratch);
   if (pg == NULL) return NULL;
   pgv_bridge_forget(PQsocket(pg));
   if (c->pid == getpid()) return pg;

@@ -9,7 +9,7 @@
 
 #define BOOLOID 16
 
-/* what PQsendQueryParams takes; the arrays follow it in one userdata */
+/* what PQsendQueryParams takes */
 typedef struct params {
   const char **value;
   size_t *offset; /* of a value in buf, or NOWHERE */
@@ -20,29 +20,68 @@ typedef struct params {
 
 #define NOWHERE ((size_t)-1)
 
+/* the arrays of a statement with few parameters stand on the C stack */
+#define FEW 16
+
+typedef struct few {
+  const char *value[FEW];
+  size_t offset[FEW];
+  Oid type[FEW];
+  int length[FEW], format[FEW];
+} few;
+
 /* the protected call's arguments */
 typedef struct job {
   params p;
   pgv_place at;
   int named; /* the server knows the types from a prepared statement */
+  pgv_buf buf;
+  few few;
 } job;
 
 enum { JOB = 1, ANCHOR, VALUES, ITEM }; /* its stack */
 
-/* [-0, +2, m] the arrays and the buffer */
-static void params_new(lua_State *L, params *p, int n) {
+/* [-0, +0|1, m] the arrays, in a userdata if there are many */
+static void params_new(lua_State *L, job *j, int n) {
+  params *p = &j->p;
   size_t count = (size_t)n;
-  char *m = (char *)lua_newuserdatauv(
-      L,
-      count * (sizeof(char *) + sizeof(size_t) + sizeof(Oid) + 2 * sizeof(int)),
-      0);
-  p->value = (const char **)(void *)m;
-  p->offset = (size_t *)(void *)(p->value + count);
-  p->type = (Oid *)(p->offset + count);
-  p->length = (int *)(p->type + count);
-  p->format = p->length + count;
-  p->buf = pgv_buf_new(L);
-  pgv_buf_room(L, p->buf, 1); /* an empty value is not a NULL pointer */
+  if (n <= FEW) {
+    p->value = j->few.value;
+    p->offset = j->few.offset;
+    p->type = j->few.type;
+    p->length = j->few.length;
+    p->format = j->few.format;
+  } else {
+    p->value = (const char **)lua_newuserdatauv(
+        L,
+        count *
+            (sizeof(char *) + sizeof(size_t) + sizeof(Oid) + 2 * sizeof(int)),
+        0);
+    p->offset = (size_t *)(void *)(p->value + count);
+    p->type = (Oid *)(p->offset + count);
+    p->length = (int *)(p->type + count);
+    p->format = p->length + count;
+  }
+  p->buf = &j->buf;
+}
+
+/*
+** The values are encoded in the connection's scratch buffer. It is taken out
+** meanwhile, because a convert function may run a statement of its own.
+*/
+static void take_scratch(pgv_conn *c, job *j) {
+  j->buf = c->scratch;
+  j->buf.n = 0;
+  memset(&c->scratch, 0, sizeof c->scratch);
+}
+
+/* what became large is not kept */
+static void give_scratch(pgv_conn *c, job *j) {
+  if (j->p.buf == NULL) return;
+  if (c->scratch.p != NULL || j->buf.cap > PGV_SCRATCH_MAX)
+    pgv_buf_free(&j->buf);
+  else
+    c->scratch = j->buf;
 }
 
 /* [-0, +0, e] a string that the table of values keeps alive is not copied */
@@ -108,6 +147,7 @@ static int encode_params(lua_State *L) {
   job *j = (job *)lua_touserdata(L, JOB);
   const pgv_shape *s = j->at.shape;
   int i;
+  pgv_buf_room(L, j->p.buf, 1); /* an empty value is not a NULL pointer */
   for (i = 0; i < s->n; i++) {
     j->at.i = i + 1;
     j->p.value[i] = NULL;
@@ -126,11 +166,13 @@ static int encode_params(lua_State *L) {
 
 /* [-0, +?, e] encodes the values at idx as the encoder before them says; the
 ** arrays live as long as what is pushed */
-static int prepare_params(lua_State *L, job *j, int encoder, int named) {
+static int prepare_params(lua_State *L, pgv_conn *c, job *j, int encoder,
+                          int named) {
   int values = encoder + 1;
   lua_Number n = luaL_optnumber(L, encoder + 2, 0);
   const pgv_shape *s;
-  memset(j, 0, sizeof *j);
+  memset(&j->p, 0, sizeof j->p);
+  memset(&j->at, 0, sizeof j->at);
   if (!(n >= 0 && n <= 65535))
     pgv_argerror(L, "number of parameters must be between 0 and 65535");
   if (lua_isnil(L, encoder)) {
@@ -141,7 +183,7 @@ static int prepare_params(lua_State *L, job *j, int encoder, int named) {
   if (s->n != (int)n)
     pgv_argerror(L, "expected %d parameters, got %d", s->n, (int)n);
   luaL_checktype(L, values, LUA_TTABLE);
-  params_new(L, &j->p, s->n);
+  params_new(L, j, s->n);
   j->at.shape = s;
   j->at.noun = "parameter";
   j->named = named;
@@ -149,8 +191,9 @@ static int prepare_params(lua_State *L, job *j, int encoder, int named) {
   lua_pushlightuserdata(L, j);
   lua_getiuservalue(L, encoder, 1);
   lua_pushvalue(L, values);
+  take_scratch(c, j); /* nothing raises from here to the protected call */
   if (lua_pcall(L, 3, 0, 0) != LUA_OK) {
-    pgv_buf_free(j->p.buf);
+    give_scratch(c, j);
     pgv_raise_at(L, &j->at);
   }
   return s->n;
@@ -158,7 +201,7 @@ static int prepare_params(lua_State *L, job *j, int encoder, int named) {
 
 /* [-0, +1|2, m] libpq has copied everything: the buffer is not needed */
 static int sent(lua_State *L, pgv_conn *c, job *j, int ok) {
-  if (j->p.buf != NULL) pgv_buf_free(j->p.buf);
+  give_scratch(c, j);
   if (ok) c->events = "rw";
   return pgv_conn_ok(L, c, ok);
 }
@@ -170,7 +213,7 @@ static int conn_send_params(lua_State *L) {
   int format = (int)luaL_optinteger(L, 6, 0), n;
   job j;
   lua_settop(L, 6);
-  n = prepare_params(L, &j, 3, 0);
+  n = prepare_params(L, c, &j, 3, 0);
   return sent(L, c, &j,
               PQsendQueryParams(c->pg, sql, n, j.p.type, j.p.value, j.p.length,
                                 j.p.format, format));
@@ -183,7 +226,7 @@ static int conn_send_query_prepared(lua_State *L) {
   int format = (int)luaL_optinteger(L, 6, 0), n;
   job j;
   lua_settop(L, 6);
-  n = prepare_params(L, &j, 3, 1);
+  n = prepare_params(L, c, &j, 3, 1);
   return sent(L, c, &j,
               PQsendQueryPrepared(c->pg, name, n, j.p.value, j.p.length,
                                   j.p.format, format));

@@ -189,9 +189,13 @@ typedef struct pgv_conn {
   pid_t pid;  /* of the process that opened it */
   pgv_notices *notices;
   void *held;         /* libpq's memory while it is turned into a value */
+  PGresult *taken;    /* a result on its way into its box */
+  pgv_buf scratch;    /* of the last statement's parameters, for the next */
   const char *events; /* what the last step waits for: "r", "w", "rw" */
   char polled;        /* PQconnectPoll was called */
 } pgv_conn;
+
+#define PGV_SCRATCH_MAX 65536 /* what is larger is not kept */
 
 pgv_conn *pgv_check_conn(lua_State *L, int idx);
 /* [-0, +2, m] nil and what libpq says about the connection */
@@ -209,8 +213,10 @@ pgv_conn *pgv_conn_new(lua_State *L);
 void pgv_conn_prepare(PGconn *pg, pgv_notices *notices);
 /* [-0, +2, m] nil and the report of a failed attempt to connect */
 int pgv_connect_fail(lua_State *L, pgv_conn *c);
-/* [-0, +1, m] a box for the result that the caller gets next */
-PGresult **pgv_result_new(lua_State *L, pgv_notices *q);
+/* [-0, +1, m] the box of the result c->taken, which it takes over */
+void pgv_result_push(lua_State *L, pgv_conn *c);
+/* [-0, +1, -] a status by libpq's name for it, in lower case */
+void pgv_push_status(lua_State *L, const PGresult *res);
 const PGresult *pgv_check_result(lua_State *L, int idx);
 
 extern const luaL_Reg pgv_connect_methods[], pgv_query_methods[],

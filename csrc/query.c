@@ -42,12 +42,89 @@ static int conn_is_busy(lua_State *L) {
   return 1;
 }
 
-/* a result, or nil at the end; call it when is_busy says no */
+/* [-0, +2, m] c->taken and its status */
+static int push_result(lua_State *L, pgv_conn *c) {
+  const PGresult *res = c->taken;
+  pgv_result_push(L, c);
+  pgv_push_status(L, res);
+  return 2;
+}
+
+/* false: not here yet, consume input and repeat; nil: there are no more; or a
+** result and its status */
 static int conn_get_result(lua_State *L) {
   pgv_conn *c = pgv_check_conn(L, 1);
-  PGresult **box = pgv_result_new(L, c->notices);
-  *box = PQgetResult(c->pg);
-  if (*box == NULL) lua_pushnil(L);
+  if (PQisBusy(c->pg)) {
+    lua_pushboolean(L, 0);
+    return 1;
+  }
+  c->taken = PQgetResult(c->pg);
+  if (c->taken == NULL) {
+    lua_pushnil(L);
+    return 1;
+  }
+  return push_result(L, c);
+}
+
+/*
+** conn:take_results(steps, first, last): in a pipeline, the answers that have
+** arrived. An item of `steps` stands for a command, `false` for a
+** synchronisation point; those from `first` to `last` await their answers.
+** A command that succeeded gets its `result`. Items that are through are
+** removed. Returns the first item that is left; and if the caller has to see
+** to it, because the item has a field `done` or is no plain success, its
+** result and its status. "bad" without a result: nothing will come any more.
+*/
+static int conn_take_results(lua_State *L) {
+  pgv_conn *c = pgv_check_conn(L, 1);
+  int first = (int)luaL_checkinteger(L, 3);
+  int last = (int)luaL_checkinteger(L, 4);
+  int nothing = 0; /* answers at a synchronisation point */
+  luaL_checktype(L, 2, LUA_TTABLE);
+  lua_settop(L, 2);
+  while (first <= last && !PQisBusy(c->pg)) {
+    int through = 0;
+    c->taken = PQgetResult(c->pg);
+    lua_rawgeti(L, 2, first);
+    if (c->taken == NULL) { /* the end of a command's answers */
+      through = lua_toboolean(L, -1);
+      nothing = through ? 0 : nothing + 1;
+      if (PQstatus(c->pg) == CONNECTION_BAD || nothing > 1) {
+        lua_pushinteger(L, first);
+        lua_pushnil(L);
+        lua_pushliteral(L, "bad");
+        return 3;
+      }
+    } else {
+      ExecStatusType status = PQresultStatus(c->taken);
+      int plain = status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK ||
+                  status == PGRES_EMPTY_QUERY;
+      if (plain && lua_istable(L, -1)) {
+        lua_pushliteral(L, "done");
+        lua_rawget(L, -2);
+        plain = lua_isnil(L, -1);
+        lua_pop(L, 1);
+      }
+      if (status == PGRES_PIPELINE_SYNC) {
+        PQclear(c->taken);
+        c->taken = NULL;
+        through = 1;
+      } else if (plain && lua_istable(L, -1)) {
+        lua_pushliteral(L, "result");
+        pgv_result_push(L, c);
+        lua_rawset(L, -3);
+      } else {
+        lua_pushinteger(L, first);
+        return 1 + push_result(L, c);
+      }
+    }
+    if (through) {
+      lua_pushnil(L);
+      lua_rawseti(L, 2, first++);
+    }
+    lua_settop(L, 2);
+  }
+  lua_pushinteger(L, first);
   return 1;
 }
 
@@ -79,6 +156,7 @@ const luaL_Reg pgv_query_methods[] = {
     {"consume_input", conn_consume_input},
     {"is_busy", conn_is_busy},
     {"get_result", conn_get_result},
+    {"take_results", conn_take_results},
     {"enter_pipeline", conn_enter_pipeline},
     {"exit_pipeline", conn_exit_pipeline},
     {"pipeline_sync", conn_pipeline_sync},

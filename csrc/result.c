@@ -14,14 +14,15 @@ typedef struct result {
   int readers; /* calls under way that read it */
 } result;
 
-PGresult **pgv_result_new(lua_State *L, pgv_notices *q) {
+void pgv_result_push(lua_State *L, pgv_conn *c) {
   result *r = (result *)lua_newuserdatauv(L, sizeof *r, 0);
   r->pg = NULL;
   r->notices = NULL;
   r->readers = 0;
   luaL_setmetatable(L, PGV_RESULT);
-  r->notices = pgv_notices_ref(q);
-  return &r->pg;
+  r->notices = pgv_notices_ref(c->notices);
+  r->pg = c->taken;
+  c->taken = NULL;
 }
 
 static result *check_any(lua_State *L, int idx) {
@@ -55,9 +56,9 @@ static int result_tostring(lua_State *L) {
 
 /* ---- description ---- */
 
-static int result_status(lua_State *L) {
+void pgv_push_status(lua_State *L, const PGresult *res) {
   const char *name;
-  switch (PQresultStatus(pgv_check_result(L, 1))) {
+  switch (PQresultStatus(res)) {
   case PGRES_EMPTY_QUERY: name = "empty_query"; break;
   case PGRES_COMMAND_OK: name = "command_ok"; break;
   case PGRES_TUPLES_OK: name = "tuples_ok"; break;
@@ -72,6 +73,10 @@ static int result_status(lua_State *L) {
   default: name = "bad_response";
   }
   lua_pushstring(L, name);
+}
+
+static int result_status(lua_State *L) {
+  pgv_push_status(L, pgv_check_result(L, 1));
   return 1;
 }
 
@@ -196,6 +201,34 @@ static int result_signature(lua_State *L) {
   }
   luaL_pushresult(&b);
   return 1;
+}
+
+/* is this n bytes long string the signature of r? */
+static int has_signature(const PGresult *r, const char *p, size_t n) {
+  const char *end = p + n;
+  int i, fields = PQnfields(r), same = 1;
+  for (i = 0; same && i < fields; i++) {
+    size_t size = strlen(PQfname(r, i)) + 1;
+    same = (size_t)(end - p) >= 4 + size && pgv_get32(p) == PQftype(r, i) &&
+           memcmp(p + 4, PQfname(r, i), size) == 0;
+    p += 4 + size;
+  }
+  return same && p == end;
+}
+
+/*
+** result:summary([signature]): what is asked of every result, in one call: its
+** status, how many rows there are, whether it has this signature, and how many
+** rows the command touched, or nil
+*/
+static int result_summary(lua_State *L) {
+  const PGresult *r = pgv_check_result(L, 1);
+  size_t n = 0;
+  const char *signature = luaL_optlstring(L, 2, NULL, &n);
+  pgv_push_status(L, r);
+  lua_pushinteger(L, PQntuples(r));
+  lua_pushboolean(L, signature != NULL && has_signature(r, signature, n));
+  return 3 + result_cmd_tuples(L);
 }
 
 static int result_nparams(lua_State *L) {
@@ -383,6 +416,7 @@ static const luaL_Reg result_methods[] = {
     {"formats", result_formats},
     {"mods", result_mods},
     {"signature", result_signature},
+    {"summary", result_summary},
     {"table_oid", result_table_oid},
     {"cmd_status", result_cmd_status},
     {"cmd_tuples", result_cmd_tuples},

@@ -5,7 +5,7 @@ local db = require "spec.support.db"
 local orm_transaction = require "pgvector.orm.transaction"
 local pg = require "pgvector"
 local Result = require "pgvector.engine.result"
-local transaction = require "pgvector.engine.transaction"
+local transaction = require "pgvector.engine.connection.scope"
 
 local function lines_of(command)
   local pipe = io.popen(command)

@@ -56,12 +56,7 @@ end
 
 local function guarded(C, name, method)
   return function(self, ...)
-    if type(self) ~= "table" then
-      errors.raise("ArgumentError", "use ':' to call %s:%s(), not '.'", C.__name, name)
-    end
-    local mt = getmetatable(self)
-    local ancestors = type(mt) == "table" and rawget(mt, "__ancestors")
-    if not (ancestors and ancestors[C]) then
+    if getmetatable(self) ~= C and not class.is(self, C) then
       errors.raise("ArgumentError", "use ':' to call %s:%s(), not '.'", C.__name, name)
     end
     return method(self, ...)

@@ -216,6 +216,90 @@ describe("a connection", function()
     assert.is_true(pg:exit_pipeline())
   end)
 
+  it("hands out no result before it is here", function()
+    assert.is_true(pg:send_query("SELECT pg_sleep(0.2)"))
+    assert.is_true(pg:flush())
+    assert.is_false(pg:get_result())
+    assert.are.equal("tuples_ok", (pq.results(pg)):status())
+    assert.is_nil(pg:get_result())
+  end)
+
+  describe("takes the answers of a pipeline", function()
+    local encoder = core.encoder({ { kind = "int4" } })
+
+    -- Runs 100 / divisor for each divisor, false being a synchronisation
+    -- point; returns what take_results gave at its last call, and the steps.
+    local function run(divisors, mark)
+      assert.is_true(pg:enter_pipeline())
+      local steps = {}
+      for i, divisor in ipairs(divisors) do
+        steps[i] = divisor and {}
+        if divisor then
+          pg:send_params("SELECT 100 / $1", encoder, { divisor }, 1, 1)
+        else
+          assert.is_true(pg:pipeline_sync())
+        end
+      end
+      if mark then steps[mark].done = function() end end
+      pq.flush(pg)
+      local kept, first, result, status = {}, 1
+      for i, step in ipairs(steps) do kept[i] = step end
+      repeat
+        first, result, status = pg:take_results(steps, first, #divisors)
+        if first <= #divisors and not status then
+          core.poll(pg:socket(), "r")
+          assert.is_true(pg:consume_input())
+        end
+      until status or first > #divisors
+      return first, result, status, kept, steps
+    end
+
+    after_each(function()
+      while pg:pipeline_status() ~= "off" and not pg:exit_pipeline() do
+        local result = pg:get_result()
+        if result == false then
+          core.poll(pg:socket(), "r")
+          pg:consume_input()
+        end
+      end
+    end)
+
+    local function quotients(steps)
+      local out = {}
+      for i, step in ipairs(steps) do out[i] = step and step.result and pq.value(step.result, "int4") or false end
+      return out
+    end
+
+    it("into the steps that they belong to, across synchronisation points", function()
+      local first, result, _, kept, steps = run({ 1, 2, false, 5, false })
+      assert.are.equal(6, first)
+      assert.is_nil(result)
+      assert.are.same({ 100, 50, false, 20, false }, quotients(kept))
+      assert.are.same({}, steps)
+    end)
+
+    it("up to a failure, which it returns with its status", function()
+      local first, result, status, kept = run({ 1, 0, 5, false })
+      assert.are.equal(2, first)
+      assert.are.equal("fatal_error", status)
+      assert.are.equal("22012", result:error().sqlstate)
+      assert.are.same({ 100, false, false, false }, quotients(kept))
+    end)
+
+    it("up to a step that the caller wants to see to", function()
+      local first, result, status, kept = run({ 1, 2, 5, false }, 2)
+      assert.are.equal(2, first)
+      assert.are.equal("tuples_ok", status)
+      assert.are.equal(50, pq.value(result, "int4"))
+      assert.are.same({ 100, false, false, false }, quotients(kept))
+    end)
+
+    it("and says so when there is nothing to come", function()
+      assert.is_true(pg:enter_pipeline())
+      assert.are.same({ 1, nil, "bad" }, { pg:take_results({ false }, 1, 1) })
+    end)
+  end)
+
   it("goes bad when the server ends it, and says why", function()
     local pid = pg:backend_pid()
     local other = assert(pq.connect())
@@ -264,7 +348,7 @@ describe("a closed connection", function()
     { "escape_identifier", "x" }, { "escape_literal", "x" },
     { "send_query", "x" }, { "send_params", "x" }, { "send_prepare", "x", "x" },
     { "send_describe_prepared", "x" }, { "send_query_prepared", "x" }, { "set_single_row_mode" },
-    { "flush" }, { "consume_input" }, { "is_busy" }, { "get_result" },
+    { "flush" }, { "consume_input" }, { "is_busy" }, { "get_result" }, { "take_results" },
     { "put_copy" }, { "put_copy_end" }, { "get_copy" },
     { "enter_pipeline" }, { "exit_pipeline" }, { "pipeline_sync" }, { "send_flush_request" },
   }) do

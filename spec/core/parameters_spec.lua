@@ -36,6 +36,26 @@ describe("parameters", function()
     assert.are.same({ true, true, true }, { result:values(core.decoder({ bool, bool, bool }), 1) })
   end)
 
+  it("may be many, and long", function()
+    local specs, values, places = {}, {}, {}
+    for i = 1, 99 do
+      specs[i], values[i], places[i] = { kind = "text", oid = 25 }, ("x"):rep(i * 50) .. i, "$" .. i
+    end
+    local sql = ("SELECT concat_ws(',', %s)"):format(table.concat(places, ", "))
+    for _ = 1, 2 do
+      assert.are.equal(table.concat(values, ","), pq.value(pq.params(pg, sql, specs, values), "text"))
+    end
+  end)
+
+  it("keep their values when one's convert function runs a statement on the same connection", function()
+    local function nested(v)
+      return pq.value(pq.params(pg, "SELECT to_json($1)", { { kind = "text", oid = 25 } }, { v }), "text")
+    end
+    local result = pq.params(pg, "SELECT $1 || ',' || $2::text || ',' || $3::text",
+      { { kind = "text" }, { kind = "json", convert = nested }, { kind = "int4" } }, { "first", "x", 7 })
+    assert.are.equal('first,"x",7', pq.value(result, "text"))
+  end)
+
   it("of kind unknown let the server infer the type", function()
     local unknown, text = { kind = "unknown" }, { kind = "text" }
     local result = pq.params(pg, "SELECT $1::int4, $2::float8, $3::numeric, $4::text, $5, $6::bigint",

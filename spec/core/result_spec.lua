@@ -49,6 +49,30 @@ describe("a result", function()
     assert.are_not.equal(pq.params(pg, "SELECT 1 AS a"):signature(), pq.params(pg, "SELECT 1 AS ab"):signature())
   end)
 
+  it("matches the signatures of results like it, and no others", function()
+    local result = pq.params(pg, "SELECT 1::int4 AS a, 2 AS b")
+    local function matches(signature) return (select(3, result:summary(signature))) end
+    for sql, like in pairs({
+      ["SELECT 5::int4 AS a, 6 AS b"] = true, ["SELECT 1::int8 AS a, 2 AS b"] = false,
+      ["SELECT 1::int4 AS a, 2 AS c"] = false, ["SELECT 1::int4 AS a"] = false,
+      ["SELECT 1::int4 AS a, 2 AS b, 3 AS c"] = false, ["SELECT 1::int4 AS a, 2 AS bb"] = false, ["SELECT"] = false,
+    }) do
+      assert.are.equal(like, matches(pq.params(pg, sql):signature()), sql)
+    end
+    assert.is_true((select(3, pq.params(pg, "SELECT"):summary(""))))
+    assert.is_false(matches("short"))
+    assert.is_false(matches(nil))
+  end)
+
+  it("tells its status and both its counts in one call", function()
+    local function summary(result) return { result:summary() } end
+    assert.are.same({ "tuples_ok", 2, false, 2 }, summary(two_rows()))
+    pq.query(pg, "CREATE TEMP TABLE summed (x int)")
+    assert.are.same({ "command_ok", 0, false, 3 }, summary(pq.query(pg, "INSERT INTO summed SELECT generate_series(1, 3)")))
+    assert.are.same({ "command_ok", 0, false }, summary(pq.query(pg, "DROP TABLE summed")))
+    assert.are.same({ "fatal_error", 0, false }, summary(pq.query(pg, "SELECT 1 / 0")))
+  end)
+
   it("of a command counts rows only where the command does", function()
     pq.query(pg, "CREATE TEMP TABLE counted (x int)")
     local inserted = pq.query(pg, "INSERT INTO counted SELECT generate_series(1, 5)")
@@ -184,7 +208,7 @@ describe("a result", function()
     for _, method in ipairs({
       "status", "ntuples", "nfields", "name", "names", "oids", "formats", "mods", "signature", "table_oid",
       "cmd_status", "cmd_tuples", "nparams", "param_oids", "error", "rows", "row", "mappings", "column",
-      "value", "values",
+      "value", "values", "summary",
     }) do
       raises("InterfaceError", "result is closed", result[method], result, decoder)
     end

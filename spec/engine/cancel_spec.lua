@@ -58,7 +58,9 @@ describe("a statement that should stop", function()
           assert(conn:exec_sql("SELECT 1"):scalar() == 1)
           conn:close()
         end)
-        for _ = 1, 20 do assert(coroutine.resume(sleeper)) end
+        repeat
+          for _ = 1, 20 do assert(coroutine.resume(sleeper)) end
+        until db.psql("SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query = 'SELECT pg_sleep(20)'", url) == "1"
         local _, busy = pg.try(conn.exec_sql, conn, "SELECT 1")
         assert.equal("another query is in progress on this connection", busy.message)
         assert.is_true(conn:cancel())

@@ -41,14 +41,15 @@ function pq.results(pg)
   pq.flush(pg)
   local results = {}
   while true do
-    while pg:is_busy() do
+    local result, status = pg:get_result()
+    while result == false do
       core.poll(pg:socket(), "r")
       pg:consume_input()
+      result, status = pg:get_result()
     end
-    local result = pg:get_result()
     if not result then break end
     results[#results + 1] = result
-    if copying[result:status()] then break end
+    if copying[status] then break end
   end
   return unpack(results)
 end

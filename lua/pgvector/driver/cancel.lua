@@ -49,9 +49,8 @@ end
 local function drain(link, deadline)
   link:_flush(deadline)
   while true do
-    local res = link:_next_result(deadline)
+    local res, status = link:_next_result(deadline)
     if not res then return end
-    local status = res:status()
     res:clear()
     if status == "copy_in" then
       link.pg:put_copy_end("cancelled")
@@ -98,14 +97,13 @@ end
 -- @treturn boolean has everything arrived, and was it no error?
 function cancel.has_ended(link)
   local pg = link.pg
-  while not pg:is_busy() do
-    local res = pg:get_result()
+  while true do
+    local res, status = pg:get_result()
+    if res == false then return false end
     if not res then return pg:transaction_status() ~= "inerror" end
-    local status = res:status()
     res:clear()
     if status ~= "single_tuple" and status ~= "tuples_ok" then return false end
   end
-  return false
 end
 
 return cancel

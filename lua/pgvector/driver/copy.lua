@@ -10,8 +10,8 @@ local function start(link, sql, wanted, deadline)
   local ok, err = link.pg:send_query(sql)
   if not ok then link:_lost(err) end
   link:_flush(deadline)
-  local result = link:_next_result(deadline)
-  if result:status() ~= wanted then
+  local result, status = link:_next_result(deadline)
+  if status ~= wanted then
     while link:_next_result(deadline) do end -- there is nothing behind an error
     execute.raise(link, result)
   end

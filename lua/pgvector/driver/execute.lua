@@ -42,16 +42,15 @@ end
 -- @tparam Link link
 -- @tparam ?number deadline in seconds of core.now(); nil waits for ever
 -- @param[opt] first the first result, if it was taken already
+-- @tparam[opt] string first_status its status
 -- @treturn result a core result
 -- @raise the server's error, once the connection is ready for the next command
-function execute.collect(link, deadline, first)
+function execute.collect(link, deadline, first, first_status)
   link:_flush(deadline)
   local last, failure, misuse
-  while true do
-    local result = first or link:_next_result(deadline)
-    first = nil
-    if not result then break end
-    local status = result:status()
+  local result, status = first, first_status
+  if not first then result, status = link:_next_result(deadline) end
+  while result do
     if failed[status] then
       if failure then result:clear() else failure = result end
     elseif copying[status] then
@@ -61,6 +60,7 @@ function execute.collect(link, deadline, first)
       if last then last:clear() end
       last = result
     end
+    result, status = link:_next_result(deadline)
   end
   link:_drain_notices()
   if misuse or failure then
@@ -105,7 +105,7 @@ local function in_pipeline(link, deadline, queue, ...)
 end
 
 --- Runs one statement with parameters.
--- @tparam Link link
+-- @tparam Link link free: `_check_free` said so
 -- @tparam string sql with $1 … $n
 -- @param encoder a core encoder, nil without parameters
 -- @tparam ?table values in $n order, or nil
@@ -116,7 +116,6 @@ function execute.params(link, sql, encoder, values, n, format, deadline)
   if link:_has_company() then
     return in_pipeline(link, deadline, Pipeline.params, sql, encoder, values, n, format)
   end
-  link:_check_free()
   check(link, link.pg:send_params(sql, encoder, values, n, format))
   return execute.collect(link, deadline)
 end
@@ -133,12 +132,11 @@ function execute.describe(link, name, sql, encoder, deadline)
   return in_pipeline(link, deadline, queue_description, name, sql, encoder)
 end
 
---- Runs a statement that was parsed before.
+--- Runs a statement that was parsed before, on a link that is free.
 function execute.prepared(link, name, encoder, values, n, format, deadline)
   if link:_has_company() then
     return in_pipeline(link, deadline, Pipeline.prepared, name, encoder, values, n, format)
   end
-  link:_check_free()
   check(link, link.pg:send_query_prepared(name, encoder, values, n, format))
   return execute.collect(link, deadline)
 end

@@ -222,17 +222,21 @@ function Link:_flush(deadline)
 end
 
 --- The next result of the running command, or nil when it is complete.
+-- @treturn ?result
+-- @treturn ?string its status
 function Link:_next_result(deadline)
   local pg = self.pg
-  while pg:is_busy() do
+  local result, status = pg:get_result()
+  while result == false do
     self:_deliver_notices()
     self:_wait("r", deadline)
     local ok, err = pg:consume_input()
     -- a FATAL report may have come before the connection broke: libpq hands it
     -- out as a result, which says more than "server closed the connection"
     if not ok and pg:is_busy() then self:_lost(err) end
+    result, status = pg:get_result()
   end
-  return pg:get_result()
+  return result, status
 end
 
 -- Hands queued notices to the handler. What it raises must not cut off the

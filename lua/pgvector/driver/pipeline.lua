@@ -16,7 +16,7 @@ local Pipeline = class("Pipeline")
 -- the server would stop reading if nobody took what it says.
 local FLUSH_EVERY = 64
 
-local SYNC = {}
+local SYNC = false -- in the list of steps
 
 local function check(link, ok, err)
   if not ok then link:_lost(err) end
@@ -62,20 +62,21 @@ function Pipeline:_expect(step)
   if self.unflushed == FLUSH_EVERY then
     self.unflushed = 0
     self.link:_flush(self.deadline)
+    if not self.link.pg:consume_input() then return end -- the next step tells why
     self:_read(false)
   end
 end
 
 --- Queues a statement with parameters.
 -- @raise for a value that cannot be sent; nothing was queued then
-function Pipeline:params(step, ...)
-  check(self.link, self.link.pg:send_params(...))
+function Pipeline:params(step, sql, encoder, values, n, format)
+  check(self.link, self.link.pg:send_params(sql, encoder, values, n, format))
   self:_expect(step)
 end
 
 --- Queues the parsing of a statement under a name.
-function Pipeline:prepare(step, ...)
-  check(self.link, self.link.pg:send_prepare(...))
+function Pipeline:prepare(step, name, sql, encoder)
+  check(self.link, self.link.pg:send_prepare(name, sql, encoder))
   self:_expect(step)
 end
 
@@ -87,8 +88,8 @@ end
 
 --- Queues a statement that was parsed.
 -- @raise for a value that cannot be sent; nothing was queued then
-function Pipeline:prepared(step, ...)
-  check(self.link, self.link.pg:send_query_prepared(...))
+function Pipeline:prepared(step, name, encoder, values, n, format)
+  check(self.link, self.link.pg:send_query_prepared(name, encoder, values, n, format))
   self:_expect(step)
 end
 
@@ -109,15 +110,12 @@ local function is_fatal(result)
   return severity == "FATAL" or severity == "PANIC"
 end
 
--- Takes one result.
-function Pipeline:_take(result)
-  local step, status = self.steps[self.first], result:status()
+-- Sees to an answer that is more than a plain success.
+function Pipeline:_take(result, status)
+  local step = self.steps[self.first]
   if status == "tuples_ok" or status == "command_ok" or status == "empty_query" then
     step.result = result
-    if step.done then step:done() end
-  elseif status == "pipeline_sync" then
-    result:clear()
-    self:_advance()
+    step:done()
   elseif status == "fatal_error" or status == "bad_response" then
     if is_fatal(result) then self.link.broken = true end
     if self.failure or step.ignored and not self.link.broken then
@@ -133,29 +131,22 @@ function Pipeline:_take(result)
   end
 end
 
-function Pipeline:_advance()
-  self.steps[self.first] = nil
-  self.first = self.first + 1
-end
-
 -- Reads answers: those that are here already, or all of them.
 function Pipeline:_read(all)
   local link, pg = self.link, self.link.pg
-  while self.first <= self.last and not link.broken do
-    if pg:is_busy() then
-      if not all then return end
+  while not link.broken do
+    local result, status
+    self.first, result, status = pg:take_results(self.steps, self.first, self.last)
+    if result then
+      self:_take(result, status)
+    elseif status == "bad" then
+      self:_broken({ message = "the server closed the connection in the middle of a pipeline" })
+    elseif not all or self.first > self.last then
+      return
+    else
       link:_wait("r", self.deadline)
       local ok, err = pg:consume_input()
       if not ok and pg:is_busy() then self:_broken(err) end
-    else
-      local result = pg:get_result()
-      if result then
-        self:_take(result)
-      elseif pg:status() == "bad" then
-        self:_broken({ message = "the server closed the connection in the middle of a pipeline" })
-      elseif self.steps[self.first] ~= SYNC then
-        self:_advance() -- a step's results end with nil
-      end
     end
   end
 end

@@ -65,6 +65,7 @@ local function query(link, sql, values)
     for i = 1, #values do specs[i] = { kind = "text", oid = 25 } end
     encoder, n = core.encoder(specs), #values
   end
+  link:_check_free()
   local result = execute.params(link, sql, encoder, values, n or 0, 0)
   local specs = {}
   for i, name in ipairs(result:names()) do specs[i] = { kind = "text", name = name } end

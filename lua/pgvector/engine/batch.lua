@@ -44,13 +44,13 @@ function Batch:add(job)
   link.statement = job
   if execution.echo then job.seconds, job.done = core.now(), stamp end
   local name, known = execution.name_of(link, job)
-  if name then
-    if not known then
-      local step = { job = job, key = plan.key }
-      pipeline:prepare(step, name, job.sql, plan.encoder)
-      link.prepared:add(plan.key, name)
-      table.insert(self.parsed, step)
-    end
+  if known then
+    pipeline:prepared(job, name, plan.encoder, job.values, job.n, plan.format)
+  elseif name then
+    local step = { job = job, key = plan.key }
+    pipeline:prepare(step, name, job.sql, plan.encoder)
+    link.prepared:add(plan.key, name)
+    table.insert(self.parsed, step)
     pipeline:prepared(job, name, plan.encoder, job.values, job.n, plan.format)
   elseif plan == self.current then
     pipeline:prepared(job, "", plan.encoder, job.values, job.n, plan.format)
@@ -65,6 +65,31 @@ end
 --- Sends a command without parameters or rows.
 function Batch:command(sql)
   self:_open():params({ sql = sql, n = 0 }, sql, nil, nil, 0, 0)
+end
+
+--- Sends jobs, and a command before and one after them if wanted, and reads
+-- every answer. If a value is refused after others were sent, these run.
+-- @tparam table jobs
+-- @tparam ?string before
+-- @tparam ?string after not sent after a refusal
+-- @return the error of the refused value, whose statement is the link's then; or nil
+-- @raise the server's error
+function Batch:run(jobs, before, after)
+  local execution, link = self.execution, self.link
+  -- nothing can be asked in the middle of it
+  for _, job in ipairs(jobs) do execution:complete(link, job) end
+  if before then self:command(before) end
+  local sent, err = pcall(function()
+    for _, job in ipairs(jobs) do self:add(job) end
+  end)
+  local statement = link.statement
+  if not sent and (link.broken or not link.mode) then error(err, 0) end
+  if sent and after then self:command(after) end
+  self:settle()
+  if not sent then
+    link.statement = statement
+    return err
+  end
 end
 
 --- Reads every answer; the link is idle then.
@@ -92,10 +117,11 @@ function Batch:settle()
     error(err, 0)
   end
   link.statement = nil
-  for _, job in ipairs(jobs) do
-    settled[#settled + 1] = job
-    if execution.echo then execution:log(job.sql, execution:_describe(job.values, job.n), job.seconds) end
+  if execution.echo then
+    for _, job in ipairs(jobs) do execution:log(job.sql, execution:_describe(job.values, job.n), job.seconds) end
   end
+  if #settled == 0 then return jobs end
+  for _, job in ipairs(jobs) do settled[#settled + 1] = job end
   return settled
 end
 

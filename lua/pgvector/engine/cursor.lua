@@ -35,6 +35,7 @@ function Cursor._open(conn, compiled, values, options)
     errors.raise("InvalidRequestError", "a cursor lives in a transaction: use conn:begin() under AUTOCOMMIT")
   end
   local job = execution:job(link, compiled, values)
+  link:_check_free()
   link.statement = job
   execution:complete(link, job)
   conn._cursors = (conn._cursors or 0) + 1
@@ -68,6 +69,7 @@ function Cursor:_fetch(n)
   local sql = ("FETCH FORWARD %.0f FROM %s"):format(n, self._name)
   local settings = self._settings
   local put_back = settings and #settings > 0 and search_settings.set(execution, link, settings)
+  link:_check_free()
   link.statement = { sql = sql, n = 0 }
   local res = execute.params(link, sql, nil, nil, 0, self._job.plan.format)
   local result = execution:result_of(link, self._job, res)

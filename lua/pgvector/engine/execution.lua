@@ -2,7 +2,7 @@
 -- parameters need, in which format the answer is wanted, how it is decoded.
 --
 -- A plan keeps what was found out for one statement: its encoder, the format,
--- and the decoders of the shapes its answers had.
+-- and the decoder of the shape its last answer had.
 -- @module pgvector.engine.execution
 
 local class = require "pgvector.class"
@@ -149,10 +149,10 @@ local function column_spec(kind, name, column)
   return { kind = kind, name = name, convert = convert }
 end
 
+-- The decoder of a result, and the names of its columns.
 function Execution:_decoder(link, plan, res, columns)
-  local signature = res:signature()
-  local decoder = plan.decoders[signature]
-  if decoder then return decoder end
+  local _, _, known = res:summary(plan.signature)
+  if known then return plan.decoder, plan.names end
   local kinds, binary = self.typeinfo:_kinds_of(link, res:oids())
   if not binary and plan.format == 1 then
     plan.format = nil
@@ -161,18 +161,19 @@ function Execution:_decoder(link, plan, res, columns)
       "a column has a type whose binary form is not known here, which its declaration did not tell: "
         .. "run the statement again")
   end
-  local specs = {}
-  for i, name in ipairs(res:names()) do specs[i] = column_spec(kinds[i], name, columns and columns[i]) end
-  decoder = core.decoder(specs)
-  plan.decoders[signature] = decoder
-  return decoder
+  local specs, names = {}, res:names()
+  for i, name in ipairs(names) do specs[i] = column_spec(kinds[i], name, columns and columns[i]) end
+  plan.decoder, plan.names, plan.signature = core.decoder(specs), names, res:signature()
+  return plan.decoder, names
 end
 
 ---- plans --------------------------------------------------------------------------
 
 function Execution:_new_plan()
   return {
-    decoders = {}, generation = self.typeinfo.generation,
+    generation = self.typeinfo.generation,
+    decoder = nil,    -- of results with this signature and these names
+    signature = nil, names = nil,
     encoder = nil,    -- of the parameters
     key = nil,        -- of the prepared statement
     untyped = nil,    -- positions of parameters whose values tell their types
@@ -228,8 +229,6 @@ function Execution:_plan_of(link, compiled)
 end
 
 ---- running ------------------------------------------------------------------------
-
-local none = {}
 
 local forgetting = {
   ["CREATE EXTENSION"] = true, ["DROP EXTENSION"] = true, ["ALTER EXTENSION"] = true,
@@ -321,10 +320,12 @@ end
 function Execution.name_of(link, job)
   local cache, plan = link.prepared, job.plan
   if not cache or plan.alone then return nil, false end
-  for _, i in ipairs(plan.untyped or none) do
-    -- such a value tells its type when the statement is sent with it
-    local t = type(job.values[i])
-    if t == "boolean" or t == "userdata" then return nil, false end
+  if plan.untyped then
+    for _, i in ipairs(plan.untyped) do
+      -- such a value tells its type when the statement is sent with it
+      local t = type(job.values[i])
+      if t == "boolean" or t == "userdata" then return nil, false end
+    end
   end
   return cache:use(plan.key)
 end
@@ -365,16 +366,17 @@ function Execution:retrying(link, plans, send, ...)
   return send(self, link, ...)
 end
 
--- The result of a job's answer; `into` is the empty table that becomes it, if
--- there is one already.
+-- The result of a job's answer; `into` is the table that becomes it, if
+-- there is one already; see Result._room.
 function Execution:result_of(link, job, res, into)
-  local decoder
-  if res:status() == "tuples_ok" then
-    decoder = self:_decoder(link, job.plan, res, job.columns)
-  else
+  local plan = job.plan
+  local status, rows, known, touched = res:summary(plan.signature)
+  if status ~= "tuples_ok" then
     self:_executed(link, res)
+    return Result._touched(res, touched, into)
   end
-  return Result._buffered(res, decoder, job.columns, into)
+  if not known then self:_decoder(link, plan, res, job.columns) end
+  return Result._buffered(res, plan.decoder, plan.names, rows, touched, job.columns, into)
 end
 
 --- Runs one job.
@@ -410,15 +412,8 @@ function Execution:run_script(link, sql)
   -- any of its statements may have been one that changes types
   self.typeinfo:forget()
   link.types_changed = true
-  if link.prepared then
-    self:_executed(link, res)
-    link.prepared:executed("ALTER")
-  end
-  local decoder
-  if res:status() == "tuples_ok" then
-    decoder = self:_decoder(link, self:_new_plan(), res)
-  end
-  return Result._buffered(res, decoder)
+  if link.prepared then link.prepared:executed("ALTER") end
+  return self:result_of(link, { plan = self:_new_plan() }, res)
 end
 
 -- The protocol counts parameters in 16 bits.

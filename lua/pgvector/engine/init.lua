@@ -10,7 +10,7 @@ local Link = require "pgvector.driver.link"
 local Pool = require "pgvector.engine.pool"
 local PreparedStatements = require "pgvector.driver.prepare"
 local retry = require "pgvector.engine.retry"
-local transactions = require "pgvector.engine.transaction"
+local scope = require "pgvector.engine.connection.scope"
 local TypeInfo = require "pgvector.driver.typeinfo"
 local url = require "pgvector.engine.url"
 local wait = require "pgvector.wait"
@@ -132,7 +132,7 @@ end
 function Engine:connect(fn)
   local conn = Connection._new(self, self._pool:checkout())
   if fn == nil then return conn end
-  return transactions.with({
+  return scope.with({
     is_active = true,
     commit = function() conn:close() end,
     rollback = function() conn:close() end,

@@ -6,7 +6,9 @@ local class = require "pgvector.class"
 local compat = require "pgvector.compat"
 local errors = require "pgvector.errors"
 local Execution = require "pgvector.engine.execution"
+local Result = require "pgvector.engine.result"
 local search_settings = require "pgvector.engine.settings"
+local statement = require "pgvector.engine.statement"
 local tokenizer = require "pgvector.sql.tokenizer"
 
 local Pipeline = class("Pipeline")
@@ -34,12 +36,19 @@ end
 
 local function expect(self, job)
   send(self, job)
-  local handle = setmetatable({}, awaited)
-  self._handles[job] = handle
-  return handle
+  job.handle = setmetatable(Result._room(), awaited)
+  return job.handle
 end
 
 local streaming = { "stream_results", "yield_per" }
+
+local function check_options(options)
+  for _, option in ipairs(streaming) do
+    if options[option] then
+      errors.raise("InvalidRequestError", "%s cannot be used in a pipeline", option)
+    end
+  end
+end
 
 --- Sends a statement.
 -- @param stmt select, insert, update, delete, text or DDL
@@ -47,15 +56,12 @@ local streaming = { "stream_results", "yield_per" }
 -- @treturn Result usable after sync() or after the pipeline
 function Pipeline:execute(stmt, params)
   check_open(self)
-  if type(params) == "table" and type(params[1]) == "table" then
+  statement.check("execute", stmt, params)
+  if statement.is_row_list(params) then
     errors.raise("ArgumentError", "pipeline: expected the values of one execution; call execute for each row")
   end
-  local compiled, values = self._conn._compile(stmt, params)
-  for _, option in ipairs(streaming) do
-    if stmt._execution_options and stmt._execution_options[option] then
-      errors.raise("InvalidRequestError", "%s cannot be used in a pipeline", option)
-    end
-  end
+  local compiled, values = statement.compile(stmt, params)
+  if stmt._execution_options then check_options(stmt._execution_options) end
   local job = self._execution:job(self._link, compiled, values)
   local wanted = compiled.settings
   if not (wanted and #wanted > 0) then return expect(self, job) end
@@ -86,13 +92,13 @@ end
 --   that statement did not run
 function Pipeline:sync()
   check_open(self)
-  for _, job in ipairs(self._batch:settle()) do
+  local jobs = self._batch:settle()
+  for i = 1, #jobs do
+    local job = jobs[i]
     -- the handle becomes the result; what nobody holds was a search parameter
-    local handle = self._handles[job]
-    local result = self._execution:result_of(self._link, job, job.result, handle)
-    if not handle then result:close() end
+    local result = self._execution:result_of(self._link, job, job.result, job.handle)
+    if not job.handle then result:close() end
   end
-  self._handles = {}
   self._conn._succeeded = true
 end
 
@@ -106,7 +112,7 @@ function pipelined.run(conn, link, fn)
   local execution = conn._execution
   local self = setmetatable({
     _conn = conn, _link = link, _execution = execution, _batch = Batch.new(execution, link),
-    _handles = {}, _closed = false,
+    _closed = false,
   }, Pipeline)
   local results = compat.pack(pcall(fn, self))
   if not results[1] then

@@ -24,6 +24,7 @@ function Buffered:rows(first, last) return self.res:rows(self.decoder, first, la
 function Buffered:mappings(first, last) return self.res:mappings(self.decoder, first, last) end
 function Buffered:column(i, first, last) return self.res:column(self.decoder, i, first, last) end
 function Buffered:values(row) return self.res:values(self.decoder, row) end
+function Buffered:value(row, column) return self.res:value(self.decoder, row, column) end
 function Buffered:clear() self.res:clear() end
 
 -- Rows that are Lua tables already: several answers in one, or objects. The
@@ -54,6 +55,8 @@ function Listed:column(column, first, last)
   for i = first, last do out[i - first + 1] = self.list[i - self.base][column] end
   return out
 end
+
+function Listed:value(row, column) return self.list[row - self.base][column] end
 
 local function null_to_nil(v, ...)
   if v == null then v = nil end
@@ -207,14 +210,14 @@ function Fetch:unique(by)
   return self
 end
 
---- Frees the result; using it afterwards raises. Idempotent.
-function Fetch:close()
-  local result = self._result
-  if not result._closed then
-    result._closed = true
-    if result._source then result._source:clear() end
-  end
+local function close(result)
+  if result._closed then return end
+  result._closed = true
+  if result._source then result._source:clear() end
 end
+
+--- Frees the result; using it afterwards raises. Idempotent.
+function Fetch:close() close(self._result) end
 
 Fetch.__close = Fetch.close -- local result <close> = conn:execute(…)
 
@@ -274,29 +277,40 @@ function Result:_fingerprint(row)
   return table.concat(parts, "\0")
 end
 
-local function make(source, names, n, fields)
-  local self = setmetatable(fields or {}, Result)
-  self._result = self
-  self._source, self._names, self._n, self._next = source, names, n, 1
-  self._closed = false
-  return self
+local function fill(self, source, names, n, rowcount, columns)
+  self._result, self._source, self._names, self._n, self._next = self, source, names, n, 1
+  self._columns, self.rowcount = columns, rowcount
+  return setmetatable(self, Result)
 end
 
---- A result over a core result.
+--- A table that is to become a result, with room for its fields.
+function Result._room()
+  return {
+    _result = false, _source = false, _names = false, _n = false, _next = false, _columns = false,
+    _closed = false,
+  }
+end
+
+--- A result over a core result with rows.
 -- @param res core result
--- @param decoder core decoder, nil when there are no rows
+-- @param decoder core decoder
+-- @tparam table names of its columns
+-- @tparam number n how many rows it has
+-- @tparam ?number rowcount
 -- @tparam ?table columns the compiled statement's columns
--- @tparam ?table into the empty table that becomes the result
-function Result._buffered(res, decoder, columns, into)
-  local fields = into or {}
-  fields.rowcount = res:cmd_tuples() or -1
-  if not decoder then
-    res:clear()
-    return make(nil, {}, 0, fields)
-  end
-  fields._columns = columns
+-- @tparam ?table into what `_room` gave, if it is to become the result
+function Result._buffered(res, decoder, names, n, rowcount, columns, into)
   local source = setmetatable({ res = res, decoder = decoder }, Buffered)
-  return make(source, res:names(), res:ntuples(), fields)
+  return fill(into or Result._room(), source, names, n, rowcount or -1, columns)
+end
+
+--- A result over a core result without rows, which is freed.
+-- @param res core result
+-- @tparam ?number rowcount
+-- @tparam ?table into what `_room` gave, if it is to become the result
+function Result._touched(res, rowcount, into)
+  res:clear()
+  return fill(into or Result._room(), nil, {}, 0, rowcount or -1)
 end
 
 --- A result over rows that exist already.
@@ -305,7 +319,7 @@ end
 -- @tparam ?number rowcount
 function Result._listed(list, names, rowcount)
   local source = setmetatable({ list = list, base = 0, width = #names }, Listed)
-  return make(source, names, #list, { rowcount = rowcount or #list })
+  return fill(Result._room(), source, names, #list, rowcount or #list)
 end
 
 --- A result over rows that are still to come.
@@ -314,14 +328,14 @@ end
 -- @tparam table names column names
 -- @tparam ?table columns the compiled statement's columns
 function Result._over(source, names, columns)
-  return make(source, names, math.huge, { rowcount = -1, _columns = columns })
+  return fill(Result._room(), source, names, math.huge, -1, columns)
 end
 
 Result._Listed = Listed
 
 --- A result without rows.
 function Result._counted(rowcount)
-  return make(nil, {}, 0, { rowcount = rowcount })
+  return fill(Result._room(), nil, {}, 0, rowcount)
 end
 
 function Result:_decode(first, last)
@@ -416,7 +430,15 @@ function Result:columns(...)
 end
 
 --- The first column of the first row, or nil; the rest is thrown away.
-function Result:scalar() return self:scalars():first() end
+function Result:scalar()
+  local at = self._next
+  if self._closed or self._picked or self._seen or not self._names[1] or at > self._n or self._n == math.huge then
+    return self:scalars():first()
+  end
+  local value = self._source:value(at, 1)
+  close(self)
+  return single(value)
+end
 
 --- The first column of the only row.
 -- @raise NoResultFound, MultipleResultsFound

@@ -67,19 +67,12 @@ end
 -- @treturn Result the statement's
 function settings.run(execution, link, wanted, job)
   local set, put_back = settings.jobs(execution, link, wanted)
-  local jobs = { set, job, put_back }
   execution:retrying(link, { job.plan }, function()
-    for _, each in ipairs(jobs) do execution:complete(link, each) end
-    local batch = Batch.new(execution, link)
-    local sent, err = pcall(function()
-      for _, each in ipairs(jobs) do batch:add(each) end
-    end)
-    if not sent and (link.broken or not link.mode) then error(err, 0) end
-    batch:settle()
-    if not sent then
-      -- its value was refused after the settings were sent
+    local refused = Batch.new(execution, link):run { set, job, put_back }
+    if refused then -- after the settings were sent
       execution:run_job(link, put_back):close()
-      error(err, 0)
+      link.statement = job
+      link:_raise(refused)
     end
   end)
   set.result:clear()

@@ -48,7 +48,7 @@ end
 local function send(execution, link, job)
   local plan = job.plan
   -- nothing can be looked up in the catalogs later, while rows arrive
-  if next(plan.decoders) == nil then plan.format = nil end
+  if not plan.decoder then plan.format = nil end
   execution:complete(link, job)
   link:_check_idle()
   local ok, err = link.pg:send_params(job.sql, plan.encoder, job.values, job.n, plan.format)
@@ -59,22 +59,22 @@ local function send(execution, link, job)
 end
 
 -- Reads results until the next would have to be waited for.
-local function read_batch(link, decoder, res)
+local function read_batch(link, decoder, res, status)
   local rows, n = {}, 0
+  if not res then res, status = link:_next_result() end
   while true do
-    res = res or link:_next_result()
-    if res:status() ~= "single_tuple" then
+    if status ~= "single_tuple" then
       -- the end: a result without rows, or an error
-      if n > 0 then return rows, res end
-      local ended = execute.collect(link, nil, res)
-      ended:clear()
+      if n > 0 then return rows, res, status end
+      execute.collect(link, nil, res, status):clear()
       return nil
     end
     n = n + 1
     rows[n] = res:row(decoder, 1)
     res:clear()
-    res = nil
-    if n >= BATCH or link.pg:is_busy() then return rows end
+    if n >= BATCH then return rows end
+    res, status = link.pg:get_result()
+    if res == false then return rows end
   end
 end
 
@@ -86,28 +86,26 @@ local function run(conn, job_of, settings, chunk)
     local job = job_of(link)
     link.statement = job
     local started = core.now()
-    local res = send(execution, link, job)
+    local res, status = send(execution, link, job)
     execution:log(job.sql, execution:_describe(job.values, job.n), core.now() - started)
-    if res:status() ~= "single_tuple" then -- no rows, or an error
-      complete = execute.collect(link, nil, res)
+    if status ~= "single_tuple" then -- no rows, or an error
+      complete = execute.collect(link, nil, res, status)
       return nil
     end
     columns = job.columns
-    names, decoder = res:names(), execution:_decoder(link, job.plan, res, columns)
+    decoder, names = execution:_decoder(link, job.plan, res, columns)
     return function()
       local rows
-      rows, res = read_batch(link, decoder, res)
+      rows, res, status = read_batch(link, decoder, res, status)
       return rows
     end
   end)
   if complete then
-    local status = complete:status()
-    if status == "tuples_ok" then
-      names = complete:names()
-      complete:clear()
-      return Result._listed({}, names, 0)
-    end
-    return Result._buffered(complete)
+    local status, _, _, touched = complete:summary()
+    if status ~= "tuples_ok" then return Result._touched(complete, touched) end
+    names = complete:names()
+    complete:clear()
+    return Result._listed({}, names, 0)
   end
   local source = setmetatable({ reader = reader, base = 0, list = {}, width = #names }, Streamed)
   local result = Result._over(source, names, columns)

@@ -211,6 +211,7 @@ local function run(statement, options)
   return {
     sql = sql, binds = binds, columns = c.columns, kind = kind or "expression", settings = statement._settings,
     returning = statement._returning ~= nil,
+    parameter_names = nil, -- a set, once it is needed
   }
 end
 
@@ -260,15 +261,22 @@ function compiler.default_values(compiled)
   return values
 end
 
-local function check_superfluous(binds, params)
-  local names, unknown = {}, {}
-  for _, bind in ipairs(binds) do
-    if bind.key ~= nil then names[bind.key] = true end
+local function check_superfluous(compiled, params)
+  local names, unknown = compiled.parameter_names, nil
+  if not names then
+    names = {}
+    for _, bind in ipairs(compiled.binds) do
+      if bind.key ~= nil then names[bind.key] = true end
+    end
+    compiled.parameter_names = names
   end
-  for name in pairs(params) do
-    if not names[name] then unknown[#unknown + 1] = tostring(name) end
+  for name in next, params do
+    if not names[name] then
+      unknown = unknown or {}
+      unknown[#unknown + 1] = tostring(name)
+    end
   end
-  if #unknown == 0 then return end
+  if not unknown then return end
   table.sort(unknown)
   errors.raise("ArgumentError", "the statement has no parameter '%s'%s", unknown[1],
     errors.did_you_mean(unknown[1], names))
@@ -281,10 +289,11 @@ end
 -- @treturn table values in `$n` order, with `n`
 -- @raise StatementError for a missing name, ArgumentError for one too many
 function compiler.values(compiled, params)
-  if not params then params = no_params else check_superfluous(compiled.binds, params) end
+  if not params then params = no_params else check_superfluous(compiled, params) end
   local binds = compiled.binds
-  local values = { n = #binds }
-  for i = 1, #binds do
+  local n = #binds
+  local values = { nil, nil, nil, nil, n = n } -- room for a few
+  for i = 1, n do
     local bind = binds[i]
     local value
     if bind.key ~= nil then value = params[bind.key] end
@@ -303,7 +312,6 @@ end
 --- Can a connection run it? Statements, text and DDL can, expressions cannot.
 -- @treturn boolean
 function compiler.is_executable(x)
-  if type(x) ~= "table" then return false end
   local mt = getmetatable(x)
   return type(mt) == "table" and rawget(mt, "_kind") ~= nil
 end

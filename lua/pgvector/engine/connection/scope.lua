@@ -1,5 +1,5 @@
---- Transactions and savepoints of a connection.
--- @module pgvector.engine.transaction
+--- Transactions and savepoints as objects, and functions that run inside one.
+-- @module pgvector.engine.connection.scope
 
 local class = require "pgvector.class"
 local compat = require "pgvector.compat"
@@ -67,7 +67,7 @@ end
 
 Savepoint.__close = Savepoint.close
 
-local transaction = { Transaction = class.seal(Transaction), Savepoint = class.seal(Savepoint) }
+local scope = { Transaction = class.seal(Transaction), Savepoint = class.seal(Savepoint) }
 
 --- Calls `fn(...)` inside a transaction or savepoint: commit on return, rollback
 -- and re-raise on an error.
@@ -75,7 +75,7 @@ local transaction = { Transaction = class.seal(Transaction), Savepoint = class.s
 -- @tparam function fn
 -- @param ... its arguments
 -- @return what fn returns
-function transaction.with(tx, fn, ...)
+function scope.with(tx, fn, ...)
   local results = compat.pack(pcall(fn, ...))
   if not results[1] then
     -- the user's error is the one to see, whatever the rollback meets
@@ -86,4 +86,4 @@ function transaction.with(tx, fn, ...)
   return compat.unpack(results, 2, results.n)
 end
 
-return transaction
+return scope

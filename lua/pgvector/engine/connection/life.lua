@@ -1,0 +1,46 @@
+--- How a connection gets its link to the server, and gives it back.
+-- @module pgvector.engine.connection.life
+
+local errors = require "pgvector.errors"
+
+local Connection = {} -- methods for pgvector.engine.connection
+
+function Connection:_check_open()
+  if self._closed then errors.raise("InterfaceError", "connection is closed") end
+end
+
+-- The link, a new one if the former was invalidated.
+function Connection:_live_link()
+  Connection._check_open(self)
+  local link = self._link
+  if not link then
+    link = self.engine._pool:checkout()
+    link.notice_handler = self._notice_handler
+    link.timeout = self._timeout
+    self._link = link
+  elseif link.broken then
+    errors.raise("InterfaceError", "the connection to the server is lost: close this connection and take another")
+  end
+  return link
+end
+
+--- Gives the connection back; what was not committed is rolled back. Idempotent.
+function Connection:close()
+  if self._closed then return end
+  local link = self._link
+  self._closed, self._link, self._begun = true, nil, false
+  if link then self.engine:_give_back(link) end
+end
+
+--- Throws the connection to the server away; the next statement opens another.
+function Connection:invalidate()
+  self:_check_open()
+  local link = self._link
+  self._link, self._begun = nil, false
+  if link then
+    link:close()
+    self.engine:_give_back(link)
+  end
+end
+
+return Connection
