@@ -141,6 +141,9 @@ local reversible = {
   { "create_hnsw_index over a cast", function()
     return new.create_hnsw_index("ix", "items", pg.text "embedding::halfvec(3)", { metric = "cosine" })
   end },
+  { "create_hnsw_index over a cast in full", function()
+    return new.create_hnsw_index("ix", "items", pg.text "CAST(embedding AS halfvec(3))", { metric = "l1" })
+  end },
   { "create_hnsw_index over bits", function()
     return new.create_hnsw_index("ix", "items", "bits", { metric = "hamming" })
   end },
@@ -176,7 +179,7 @@ local reversible = {
 local function from_schema()
   local metadata = pg.MetaData{ naming_convention = "default" }
   pg.Table("owners", metadata, { pg.Column{ "id", pg.Integer, primary_key = true } })
-  return pg.Table("made", metadata, {
+  local made = pg.Table("made", metadata, {
     pg.Column{ "id", pg.Integer, primary_key = true },
     pg.Column{ "plain_key", pg.Integer, pg.ForeignKey "owners.id", nullable = false },
     pg.Column{ "title", pg.Text, server_default = NASTY, comment = NASTY },
@@ -187,6 +190,11 @@ local function from_schema()
     pg.HNSW("embedding", { metric = "cosine", m = 8, ef_construction = 40 }),
     pg.Index(nil, "title", "rank", { ops = { title = "text_pattern_ops" }, where = "rank > 1" }),
   }, { comment = NASTY })
+  local embedding = made.c.embedding
+  pg.HNSW(embedding:cast(pg.HALFVEC(3)), { metric = "ip", name = "over_halves" })
+  pg.HNSW(pg.func.binary_quantize(embedding):cast(pg.BIT(3)), { metric = "hamming", name = "over_bits" })
+  pg.Index("over_sum", (embedding + embedding):cast(pg.VECTOR(3)), { using = "hnsw", metric = "l2" })
+  return made
 end
 
 describe("an operation", function()

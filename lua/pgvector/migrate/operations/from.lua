@@ -110,12 +110,11 @@ local function vector_index(index, options)
   local element = index.elements[1]
   for name, value in pairs(options.with or {}) do options[name] = value end
   options.with, options.using = nil, nil
-  local opclass = index.opclasses[1]
-  local of_type = constraints.is_column(element) and element.type.kind
-  if opclass and opclass ~= ("%s_%s_ops"):format(of_type or "", index.metric or "") and not index.metric then
-    options.ops = opclass
-  end
-  if constraints.is_column(element) then element = selectable.column(element.name, element.type) end
+  -- the metric tells the operator class of a column; of an expression, or where
+  -- the class has a schema, only the class does
+  local opclass, is_column = index.opclasses[1], constraints.is_column(element)
+  if opclass and not (index.metric and is_column and not opclass:find(".", 1, true)) then options.ops = opclass end
+  if is_column then element = selectable.column(element.name, element.type) end
   return make("create_" .. index.method .. "_index", {
     name = index.name, table_name = index.table.name, element = element, index = index, options = options,
     settings = {},
