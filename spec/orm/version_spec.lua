@@ -166,6 +166,13 @@ describe("unique values", function()
     assert.equal("bB aA c-", emails())
   end)
 
+  it("swap although neither was read before", function()
+    local a, b = users()
+    a.email, b.email = "b", "a"
+    session:commit()
+    assert.equal("bA aB c-", emails())
+  end)
+
   it("go round", function()
     local a, b, c = users()
     a.email, b.email, c.email = b.email, c.email, a.email
@@ -175,6 +182,7 @@ describe("unique values", function()
 
   it("are handed on in the right order, without further statements", function()
     local a, b, c = users()
+    assert.equal("a", a.email)
     a.email, b.email, c.email = b.email, c.email, "new"
     assert.equal(3, #d.statements_of(function() session:flush() end))
     session:commit()
@@ -193,11 +201,18 @@ describe("unique values", function()
   it("of a row that is deleted or changed are free for a new one", function()
     local a, b = users()
     session:delete(a)
-    assert.equal("b", b.email)
     b.email = "z"
     session:add_all{ User{ email = "a", nick = "A" }, User{ email = "b" } }
     session:commit()
     assert.equal("zB c- aA b-", emails())
+  end)
+
+  it("of a row that is deleted are free for one that is changed", function()
+    local a, b = users()
+    session:delete(a)
+    b.email, b.nick = "a", "A"
+    session:commit()
+    assert.equal("aA c-", emails())
   end)
 
   it("that are really taken are refused by the server", function()

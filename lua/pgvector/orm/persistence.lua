@@ -13,6 +13,7 @@ local compat = require "pgvector.compat"
 local compiler = require "pgvector.sql.compiler"
 local core = require "pgvector.core"
 local errors = require "pgvector.errors"
+local expressions = require "pgvector.sql.expressions"
 local instance = require "pgvector.orm.instance"
 local insert = require "pgvector.sql.insert".insert
 local observe = require "pgvector.engine.observe"
@@ -54,6 +55,17 @@ function persistence.identity_condition(mapper, tbl)
     end
   end
   return base.boolean(operators.and_, conditions, #conditions)
+end
+
+--- The condition that picks rows by the values of some columns.
+-- @tparam table columns
+-- @tparam table rows sequence of sequences of values
+-- @treturn table condition
+function persistence.among(columns, rows)
+  if #columns > 1 then return expressions.tuple(compat.unpack(columns)):in_(rows) end
+  local values = {}
+  for i, row in ipairs(rows) do values[i] = row[1] end
+  return columns[1]:in_(values)
 end
 
 --- Adds the parameters of that condition.

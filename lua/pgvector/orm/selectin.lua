@@ -4,11 +4,11 @@
 
 local RelationshipAttribute = require "pgvector.orm.attribute"
 local compat = require "pgvector.compat"
-local expressions = require "pgvector.sql.expressions"
 local instance = require "pgvector.orm.instance"
 local joined = require "pgvector.orm.joined"
 local lazy = require "pgvector.orm.lazy"
 local options = require "pgvector.orm.options"
+local persistence = require "pgvector.orm.persistence"
 local select_ = require "pgvector.sql.select"
 
 local selectin = {}
@@ -66,13 +66,6 @@ local function statement_for(relationship, node)
   return stmt, near, side(relationship.pairs, 1)
 end
 
-local function among(columns, rows)
-  if #columns > 1 then return expressions.tuple(compat.unpack(columns)):in_(rows) end
-  local values = {}
-  for i, row in ipairs(rows) do values[i] = row[1] end
-  return columns[1]:in_(values)
-end
-
 -- Loads one relationship of instances that have not loaded it.
 local function load_one(session, relationship, objects, node, execute)
   local stmt, near, own = statement_for(relationship, node)
@@ -90,7 +83,7 @@ local function load_one(session, relationship, objects, node, execute)
   for first = 1, #keys, CHUNK do
     local chunk = {}
     for i = first, math.min(first + CHUNK - 1, #keys) do chunk[#chunk + 1] = keys[i] end
-    for row in execute(session, stmt:where(among(near, chunk))) do
+    for row in execute(session, stmt:where(persistence.among(near, chunk))) do
       local values = {}
       for i = 1, #near do values[i] = row[i + 1] end
       local text = text_of(values)

@@ -7,17 +7,19 @@
 -- @module pgvector.orm.unique
 
 local attribute_values = require "pgvector.orm.values"
+local class = require "pgvector.class"
+local compat = require "pgvector.compat"
+local constraints = require "pgvector.sql.constraints"
 local core = require "pgvector.core"
 local index = require "pgvector.sql.index"
-local loading = require "pgvector.orm.loading"
+local instance = require "pgvector.orm.instance"
 local persistence = require "pgvector.orm.persistence"
-local class = require "pgvector.class"
-local constraints = require "pgvector.sql.constraints"
+local select_ = require "pgvector.sql.select"
 local sort = require "pgvector.sql.sort"
 
 local unique = {}
 
-local null = core.null
+local null, NOT_LOADED = core.null, attribute_values.NOT_LOADED
 
 -- The sets of columns whose values are unique together, of one table.
 local function sets_of(tbl)
@@ -70,7 +72,7 @@ end
 local function former(state)
   return function(key)
     local before = state.original[key]
-    if before == attribute_values.NOT_LOADED then return nil end
+    if before == NOT_LOADED then return nil end
     if before == nil then before = state.values[key] end
     return before
   end
@@ -93,7 +95,10 @@ local function odd_value(column)
   if #column.foreign_keys > 0 then return nil end
   parked = parked + 1
   local family = column.type.family
-  if family == "integer" then return -2000000000 - parked % 100000000 end
+  if family == "integer" then
+    if tostring(column.type) == "SMALLINT" then return -30000 - parked % 2000 end
+    return -2000000000 - parked % 100000000
+  end
   if family == "string" then
     local length = column.type.length
     local text = ("%x-%x"):format(parked, math.floor(core.now() * 1e6) % 0x7fffffff)
@@ -109,35 +114,74 @@ local function park(conn, object, state, columns)
   end
 end
 
--- The values of what is to be deleted matter only here; they may be expired.
-local function know(object, state, columns)
+---- what the database has ---------------------------------------------------------------
+
+local CHUNK = 500
+
+-- Is a former value not known? One that was set without being read, or one of
+-- what is to be deleted and has expired.
+local function is_unknown(pair, columns)
+  local state = pair[2]
   for _, column in ipairs(columns) do
-    if state.values[column.key] == nil and state.original[column.key] == nil then
-      loading.attribute(state.session, object, state, column.key)
+    local before = state.original[column.key]
+    if before == NOT_LOADED or before == nil and state.values[column.key] == nil then return true end
+  end
+  return false
+end
+
+-- Reads the former values of columns of some rows, with one query for many.
+local function know(conn, mapper, columns, pairs_)
+  local by_key, identities = {}, {}
+  for _, pair in ipairs(pairs_) do
+    if is_unknown(pair, columns) then
+      by_key[pair[2].identity_key] = pair[2]
+      identities[#identities + 1] = pair[2].identity
+    end
+  end
+  local key = mapper.primary_key
+  for first = 1, #identities, CHUNK do
+    local wanted = {}
+    for i = first, math.min(first + CHUNK - 1, #identities) do wanted[#wanted + 1] = identities[i] end
+    local stmt = select_.select(compat.unpack(key)):add_columns(compat.unpack(columns)):select_from(mapper.clause)
+    for _, row in ipairs(conn:execute(stmt:where(persistence.among(key, wanted))):all()) do
+      local state = by_key[mapper:_identity(row)]
+      for i, column in ipairs(columns) do
+        local value = row[#key + i]
+        if state.original[column.key] == NOT_LOADED then
+          instance.own(state, "original")[column.key] = value
+        elseif state.values[column.key] == nil then
+          state.values[column.key] = value
+        end
+      end
     end
   end
 end
 
 ---- what a flush asks --------------------------------------------------------------------
 
---- Parks the rows whose values new rows are about to take.
+--- Parks the rows whose values others are about to take.
 -- @tparam Connection conn
--- @tparam table new sequence of `{ object, state }`
--- @tparam table others those to be updated or deleted
-function unique.make_way(conn, new, others)
-  if #others == 0 then return end
-  for _, pair in ipairs(new) do
-    for _, columns in ipairs(all_sets(pair[2].mapper)) do
-      local claimed = text_of(columns, present(pair[2]))
-      for _, other in ipairs(claimed and others or {}) do
-        local state = other[2]
-        if rawequal(state.mapper.by_key[columns[1].key], columns[1]) then
-          if other.leaves then know(other[1], state, columns) end
-          if (other.leaves or is_changed(state, columns)) and text_of(columns, former(state)) == claimed then
-            park(conn, other[1], state, columns)
-          end
-        end
+-- @tparam table takers sequence of `{ object, state }`: new, or to be updated
+-- @tparam table others those to be updated later, or deleted
+function unique.make_way(conn, takers, others)
+  if #takers == 0 or #others == 0 then return end
+  for _, columns in ipairs(all_sets(takers[1][2].mapper)) do
+    local claimed, any = {}, false
+    for _, pair in ipairs(takers) do
+      local text = text_of(columns, present(pair[2]))
+      if text then claimed[text], any = true, true end
+    end
+    local holders = {}
+    for _, pair in ipairs(any and others or {}) do
+      local mapper = pair[2].mapper
+      if rawequal(mapper.by_key[columns[1].key], columns[1]) and (pair.leaves or is_changed(pair[2], columns)) then
+        holders[#holders + 1] = pair
       end
+    end
+    if #holders > 0 then know(conn, takers[1][2].mapper, columns, holders) end
+    for _, pair in ipairs(holders) do
+      local text = text_of(columns, former(pair[2]))
+      if text and claimed[text] then park(conn, pair[1], pair[2], columns) end
     end
   end
 end
@@ -152,6 +196,11 @@ function unique.in_order(conn, mapper, changed)
   local holders, dependencies, any = {}, {}, false
   for i, columns in ipairs(all_sets(mapper)) do
     holders[i] = {}
+    local concerned = {}
+    for _, triple in ipairs(changed) do
+      if is_changed(triple[2], columns) then concerned[#concerned + 1] = triple end
+    end
+    if #concerned > 1 then know(conn, mapper, columns, concerned) end
     for _, triple in ipairs(changed) do
       local text = is_changed(triple[2], columns) and text_of(columns, former(triple[2]))
       if text then holders[i][text] = triple end

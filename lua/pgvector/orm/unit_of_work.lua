@@ -280,14 +280,18 @@ local function still_there(pairs_)
   return left
 end
 
--- Instances of one root that hold values which new rows may want.
-local function holders(dirty, deleted)
-  local list = {}
+-- Makes way for unique values that rows take from others which give them up
+-- only later: new ones from those that change or go, changed ones from those that go.
+local function make_way(conn, new, dirty, deleted)
+  if not dirty and not deleted then return end
+  local changed, giving = {}, {}
   for _, pair in ipairs(dirty or {}) do
-    if next(pair[2].original) ~= nil then list[#list + 1] = pair end
+    if next(pair[2].original) ~= nil then changed[#changed + 1] = pair end
   end
-  for _, pair in ipairs(deleted or {}) do list[#list + 1] = { pair[1], pair[2], leaves = true } end
-  return list
+  for i, pair in ipairs(deleted or {}) do giving[i] = { pair[1], pair[2], leaves = true } end
+  unique.make_way(conn, changed, giving)
+  for _, pair in ipairs(changed) do giving[#giving + 1] = pair end
+  unique.make_way(conn, new or {}, giving)
 end
 
 --- Writes everything.
@@ -308,10 +312,8 @@ function unit_of_work.flush(session, conn)
 
   local late = {}
   for _, root in ipairs(ordered) do
-    if new[root] then
-      unique.make_way(conn, new[root], holders(dirty[root], deleted[root]))
-      insert_new(session, conn, root, new[root], dependencies, late)
-    end
+    make_way(conn, new[root], dirty[root], deleted[root])
+    if new[root] then insert_new(session, conn, root, new[root], dependencies, late) end
     if dirty[root] then update_changed(session, conn, dirty[root], dependencies, late) end
   end
   -- two tables that refer to each other: the first one's keys come now
