@@ -134,12 +134,13 @@ static void arm(slot *s, uint32_t events, int64_t deadline) {
   if (deadline < bridge.alarm) set_alarm(deadline);
 }
 
-static pgv_ticket ticket_of(const slot *s) {
+/* an arming; void once it was answered, or the slot was armed again */
+static uint64_t ticket_of(const slot *s) {
   return (uint64_t)s->generation << 32 | (uint64_t)(s - bridge.slots);
 }
 
 /* the slot that a ticket arms, or NULL if the ticket is void */
-static slot *find(pgv_ticket ticket) {
+static slot *find(uint64_t ticket) {
   slot *s = bridge.slots + (uint32_t)ticket;
   return (uint32_t)ticket < bridge.n && s->events != 0 &&
                  s->generation == (uint32_t)(ticket >> 32)
@@ -417,33 +418,6 @@ static int channel_arm(lua_State *L) {
   return 0;
 }
 
-pgv_ticket pgv_channel_expect(lua_State *L, int idx, int timeout) {
-  channel *c = check_open(L, idx);
-  int64_t deadline = check_deadline(L, timeout);
-  pgv_ticket ticket;
-  slot *s;
-  pthread_mutex_lock(&bridge.lock);
-  s = &bridge.slots[c->slot];
-  s->watched = -1;
-  arm(s, EPOLLIN, deadline);
-  ticket = ticket_of(s);
-  pthread_mutex_unlock(&bridge.lock);
-  return ticket;
-}
-
-void pgv_bridge_signal(pgv_ticket ticket) {
-  slot *s;
-  pthread_mutex_lock(&bridge.sending);
-  pthread_mutex_lock(&bridge.lock);
-  s = find(ticket);
-  if (s != NULL) {
-    letter l = answer(s, 'r');
-    dispatch(&l);
-  }
-  pthread_mutex_unlock(&bridge.lock);
-  pthread_mutex_unlock(&bridge.sending);
-}
-
 void pgv_bridge_forget(int fd) {
   uint32_t i;
   if (fd < 0 || bridge.pid != pgv_pid()) return;
@@ -465,8 +439,14 @@ void pgv_bridge_forget(int fd) {
 
 /* channel:expect([timeout in ms]) arms it for signal alone */
 static int channel_expect(lua_State *L) {
-  check_open(L, 1);
-  pgv_channel_expect(L, 1, 2);
+  channel *c = check_open(L, 1);
+  int64_t deadline = check_deadline(L, 2);
+  slot *s;
+  pthread_mutex_lock(&bridge.lock);
+  s = &bridge.slots[c->slot];
+  s->watched = -1;
+  arm(s, EPOLLIN, deadline);
+  pthread_mutex_unlock(&bridge.lock);
   return 0;
 }
 
@@ -475,12 +455,17 @@ static int channel_signal(lua_State *L) {
   channel *c = check_any(L, 1);
   int heard = 0;
   if (c->fd >= 0 && c->pid == pgv_pid() && is_connected(c)) {
-    pgv_ticket ticket;
+    slot *s;
+    pthread_mutex_lock(&bridge.sending);
     pthread_mutex_lock(&bridge.lock);
-    ticket = ticket_of(&bridge.slots[c->slot]);
-    heard = find(ticket) != NULL;
+    s = &bridge.slots[c->slot];
+    heard = s->events != 0;
+    if (heard) {
+      letter l = answer(s, 'r');
+      dispatch(&l);
+    }
     pthread_mutex_unlock(&bridge.lock);
-    if (heard) pgv_bridge_signal(ticket);
+    pthread_mutex_unlock(&bridge.sending);
   }
   lua_pushboolean(L, heard);
   return 1;
@@ -564,13 +549,6 @@ static int refuse(lua_State *L) {
 #define bridge_accept refuse
 #define open_channel(L) ((void)(L))
 
-pgv_ticket pgv_channel_expect(lua_State *L, int idx, int timeout) {
-  (void)idx;
-  (void)timeout;
-  return (pgv_ticket)refuse(L);
-}
-
-void pgv_bridge_signal(pgv_ticket ticket) { (void)ticket; }
 void pgv_bridge_forget(int fd) { (void)fd; }
 
 #endif

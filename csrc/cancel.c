@@ -7,12 +7,9 @@
 #define _POSIX_C_SOURCE 200809L
 #endif
 
-#include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "bridge.h"
@@ -94,12 +91,12 @@ static void run(void *arg) {
   pthread_mutex_lock(&r->lock);
   r->done = 1;
   pthread_mutex_unlock(&r->lock);
-  (void)send(r->theirs, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+  pgv_wake(r->theirs);
   release(r);
 }
 
 static const char *start(request **out, PGconn *pg) {
-  int pair[2], failure;
+  int failure;
   request *r = (request *)calloc(1, sizeof *r);
   if (r == NULL) return "not enough memory";
   pthread_mutex_init(&r->lock, NULL);
@@ -108,11 +105,8 @@ static const char *start(request **out, PGconn *pg) {
   *out = r;
   r->cancel = PQgetCancel(pg);
   if (r->cancel == NULL) return "no connection to the server";
-  if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) != 0) return strerror(errno);
-  r->ours = pair[0];
-  r->theirs = pair[1];
-  fcntl(r->ours, F_SETFD, FD_CLOEXEC);
-  fcntl(r->theirs, F_SETFD, FD_CLOEXEC);
+  failure = pgv_pair(&r->ours, &r->theirs);
+  if (failure != 0) return strerror(failure);
   r->refs = 2;
   failure = pgv_thread_run(run, r);
   if (failure == 0) return NULL;

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "bridge.h"
 #include "pq.h"
@@ -27,7 +28,7 @@ typedef struct attempt {
   int late;             /* a host took longer than connect_timeout */
   PGconn *pg;
   pgv_notices *notices;
-  pgv_ticket ticket; /* to be signalled */
+  int ours, theirs; /* a pair of sockets; a byte comes when it is done */
   const char **keys, **values;
 } attempt;
 
@@ -51,6 +52,8 @@ static void release(attempt *a) {
   if (refs > 0) return;
   PQfinish(a->pg);
   pgv_notices_unref(a->notices);
+  if (a->ours >= 0) close(a->ours);
+  if (a->theirs >= 0) close(a->theirs);
   pthread_mutex_destroy(&a->lock);
   free(a->keys);
   free(a);
@@ -110,12 +113,11 @@ static void try_to_connect(attempt *a) {
 
 static void run(void *arg) {
   attempt *a = (attempt *)arg;
-  pgv_ticket ticket = a->ticket;
   try_to_connect(a);
   pthread_mutex_lock(&a->lock);
   if (a->state == CONNECTING) a->state = DONE;
   pthread_mutex_unlock(&a->lock);
-  pgv_bridge_signal(ticket);
+  pgv_wake(a->theirs);
   release(a);
 }
 
@@ -155,6 +157,7 @@ static attempt *new_attempt(lua_State *L, int idx, int n) {
   }
   pthread_mutex_init(&a->lock, NULL);
   a->refs = 1;
+  a->ours = a->theirs = -1;
   return a;
 }
 
@@ -162,38 +165,55 @@ static attempt **check_box(lua_State *L) {
   return (attempt **)luaL_checkudata(L, 1, ATTEMPT);
 }
 
-/*
-** core.connect_begin(keywords, channel) → attempt. The channel is answered "r"
-** when the attempt has ended.
-*/
+static attempt *check_open(lua_State *L) {
+  attempt *a = *check_box(L);
+  if (a == NULL)
+    pgv_raise(L, "InterfaceError", NULL, "the attempt to connect is over");
+  return a;
+}
+
+/* lets go of the box's side */
+static void leave(attempt **box) {
+  attempt *a = *box;
+  *box = NULL;
+  pgv_bridge_forget(a->ours);
+  release(a);
+}
+
+/* core.connect_begin(keywords) → attempt */
 static int connect_begin(lua_State *L) {
   attempt **box;
   int n, failure;
-  lua_settop(L, 2);
-  lua_pushnil(L);              /* no timeout of the channel */
-  n = pgv_collect_keywords(L); /* at 4 */
+  lua_settop(L, 1);
+  n = pgv_collect_keywords(L); /* at 2 */
   box = (attempt **)lua_newuserdatauv(L, sizeof *box, 0);
   *box = NULL;
   luaL_setmetatable(L, ATTEMPT);
-  *box = new_attempt(L, 4, n);
+  *box = new_attempt(L, 2, n);
   if (*box == NULL) return luaL_error(L, "not enough memory");
-  (*box)->ticket = pgv_channel_expect(L, 2, 3);
-  (*box)->refs = 2;
-  failure = pgv_thread_run(run, *box);
-  if (failure == 0) return 1;
-  (*box)->refs = 1;
-  pgv_raise(L, "OperationalError", NULL, "cannot start a thread: %s",
+  failure = pgv_pair(&(*box)->ours, &(*box)->theirs);
+  if (failure == 0) {
+    (*box)->refs = 2;
+    failure = pgv_thread_run(run, *box);
+    if (failure == 0) return 1;
+    (*box)->refs = 1;
+  }
+  pgv_raise(L, "OperationalError", NULL, "cannot connect in a thread: %s",
             strerror(failure));
+}
+
+/* attempt:socket() is readable once the attempt has ended */
+static int attempt_socket(lua_State *L) {
+  lua_pushinteger(L, check_open(L)->ours);
+  return 1;
 }
 
 /* attempt:take() → connection and "ok"; or and "late", if a host took longer
 ** than connect_timeout; nil and a report; or nil while it goes on */
 static int attempt_take(lua_State *L) {
-  attempt **box = check_box(L), *a = *box;
+  attempt *a = check_open(L);
   pgv_conn *c;
   int late;
-  if (a == NULL)
-    pgv_raise(L, "InterfaceError", NULL, "the attempt to connect is over");
   if (state_of(a) != DONE) return 0;
   c = pgv_conn_new(L);
   if (a->pg == NULL) return luaL_error(L, "not enough memory");
@@ -202,8 +222,7 @@ static int attempt_take(lua_State *L) {
   a->pg = NULL;
   a->notices = NULL;
   late = a->late;
-  *box = NULL;
-  release(a);
+  leave(check_box(L));
   if (!late && PQstatus(c->pg) != CONNECTION_OK) return pgv_connect_fail(L, c);
   c->events = "r";
   PQsetErrorVerbosity(c->pg, PQERRORS_DEFAULT);
@@ -215,15 +234,15 @@ static int attempt_take(lua_State *L) {
 static int attempt_abandon(lua_State *L) {
   attempt **box = check_box(L), *a = *box;
   if (a == NULL) return 0;
-  *box = NULL;
   pthread_mutex_lock(&a->lock);
   a->state = ABANDONED;
   pthread_mutex_unlock(&a->lock);
-  release(a);
+  leave(box);
   return 0;
 }
 
 static const luaL_Reg attempt_methods[] = {
+    {"socket", attempt_socket},
     {"take", attempt_take},
     {"abandon", attempt_abandon},
     {NULL, NULL},

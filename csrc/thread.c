@@ -8,9 +8,11 @@
 #include "thread.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 #include <time.h>
 #include <unistd.h>
@@ -116,4 +118,18 @@ int pgv_thread_leaving(void) {
   leaving = threads.leaving;
   pthread_mutex_unlock(&threads.lock);
   return leaving;
+}
+
+int pgv_pair(int *ours, int *theirs) {
+  int pair[2];
+  if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) != 0) return errno;
+  fcntl(pair[0], F_SETFD, FD_CLOEXEC);
+  fcntl(pair[1], F_SETFD, FD_CLOEXEC);
+  *ours = pair[0];
+  *theirs = pair[1];
+  return 0;
+}
+
+void pgv_wake(int theirs) {
+  (void)send(theirs, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 }

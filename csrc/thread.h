@@ -20,6 +20,11 @@ int pgv_thread_start(void *(*run)(void *arg), void *arg, size_t stack);
 ** at exit. Long work looks at pgv_thread_leaving now and then.
 */
 int pgv_thread_run(void (*work)(void *arg), void *arg);
+
+/* a pair of sockets: what waits for one of them is woken through the other; 0
+** or an errno */
+int pgv_pair(int *ours, int *theirs);
+void pgv_wake(int theirs);
 int pgv_thread_leaving(void);
 
 #endif

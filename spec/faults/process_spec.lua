@@ -140,6 +140,12 @@ describe("a program #programs", function()
     assert.is_true(ok, output)
   end)
 
+  it("serves its loop while a host's name is looked up", function()
+    local output, ok = program.run("spec/faults/programs/lookup.lua",
+      { LD_PRELOAD = faults.preloaded.LD_PRELOAD, SLOW_LOOKUPS = "500" })
+    assert.is_true(ok, output)
+  end)
+
   it("connects and closes ten thousand times without growing", function()
     local output, ok = program.run("spec/faults/programs/connects.lua", { PGVECTOR_URL = db.url(), LD_PRELOAD = "" })
     assert.is_true(ok, output)

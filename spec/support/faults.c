@@ -2,16 +2,19 @@
 ** What a spec can do to a process: memory that runs out, signals, a fork, a
 ** limit of descriptors, a clock that jumps. It is a Lua module; a program that
 ** is started with LD_PRELOAD set to this very file has the functions of its
-** malloc and clock replaced, too.
+** malloc, clock and look-up of names replaced, too.
 **
 ** Only functions that are the same in every Lua are called, declared here: one
 ** object serves them all.
 */
 #define _GNU_SOURCE 1
 
+#include <dlfcn.h>
 #include <link.h>
 #include <malloc.h>
+#include <netdb.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -176,6 +179,21 @@ int gettimeofday(struct timeval *restrict tv, void *restrict zone) {
   tv->tv_sec = t.tv_sec;
   tv->tv_usec = t.tv_nsec / 1000;
   return 0;
+}
+
+/* ---- names that take long to look up: SLOW_LOOKUPS milliseconds ---- */
+
+int getaddrinfo(const char *node, const char *service,
+                const struct addrinfo *hints, struct addrinfo **out) {
+  union {
+    void *object;
+    int (*function)(const char *, const char *, const struct addrinfo *,
+                    struct addrinfo **);
+  } next;
+  const char *slow = getenv("SLOW_LOOKUPS");
+  if (slow != NULL && node != NULL) usleep((useconds_t)atoi(slow) * 1000);
+  next.object = dlsym(RTLD_NEXT, "getaddrinfo");
+  return next.function(node, service, hints, out);
 }
 
 /* ---- signals ---- */

@@ -7,8 +7,8 @@
 -- `sleep(seconds)` lets the others run. `abandon(fn)` runs fn in a coroutine
 -- until it waits, and then drops the coroutine for ever; it is nil where there
 -- is no way to do that. `ticks_during(fn)`, inside a run, calls fn and returns how
--- often another coroutine ran meanwhile that wants to do so every 10 ms. The list is empty on Lua 5.1, whose coroutines cannot
--- wait inside pcall.
+-- often another coroutine ran meanwhile that wants to do so every 10 ms. The list is
+-- empty on Lua 5.1, whose coroutines cannot wait inside pcall.
 
 local compat = require "pgvector.compat"
 local core = require "pgvector.core"

@@ -1,5 +1,9 @@
 --- Connecting: libpq's steps, and the time that each host may take.
 --
+-- Before its first step libpq looks up names, without a way to wait for that, and
+-- on the way it reads certificates and computes keys. A loop does not have the time
+-- for this, so in one a thread connects.
+--
 -- libpq leaves connect_timeout to whoever connects in steps. As in its own loop
 -- it holds for each host. A host that was too slow is left out, and the others
 -- are tried once more: which of them will do is libpq's to say.
@@ -31,18 +35,23 @@ local function take_steps(pg, waiter, link)
   return "ok"
 end
 
+-- The same in a thread. Whoever ends the link ends the attempt.
+local function in_thread(keywords, waiter, link)
+  local attempt = core.connect_begin(keywords)
+  link.attempt = attempt
+  waiter.wait(attempt, "r", nil, link)
+  waiter.release(attempt)
+  link.attempt = false
+  local pg, outcome = attempt:take()
+  link.pg = pg or false
+  if not pg then return nil, outcome end
+  return outcome
+end
+
 -- One attempt, which may try several hosts; the connection is the link's at once.
-local function attempt(keywords, waiter, link)
-  local pg, outcome = false, nil
-  if waiter.connect then pg, outcome = waiter.connect(keywords, link) end
-  if pg then
-    link.pg = pg
-    return outcome
-  elseif pg == nil then
-    return nil, outcome
-  end
-  local report
-  pg, report = core.connect_start(keywords)
+local function attempt_once(keywords, waiter, link)
+  if waiter.in_loop and waiter.in_loop() then return in_thread(keywords, waiter, link) end
+  local pg, report = core.connect_start(keywords)
   if not pg then return nil, report end
   link.pg = pg
   return take_steps(pg, waiter, link)
@@ -104,7 +113,7 @@ end
 function connect.open(keywords, waiter, link)
   local late = {}
   while true do
-    local outcome, report = attempt(keywords, waiter, link)
+    local outcome, report = attempt_once(keywords, waiter, link)
     if outcome == "ok" then return end
     if outcome ~= "late" then
       late[#late + 1] = report.message

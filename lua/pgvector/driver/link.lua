@@ -31,6 +31,7 @@ local utc = { UTC = true, ["Etc/UTC"] = true, GMT = true, ["Etc/GMT"] = true, Zu
 function Link.connect(keywords, waiter, lease)
   local self = setmetatable({
     pg = false,        -- until it is connected
+    attempt = false,   -- to connect, in a thread
     waiter = waiter,
     pid = core.pid(),  -- the process that it belongs to
     lease = lease or false, -- what it has of a request of nginx; see pgvector.wait
@@ -272,9 +273,19 @@ function Link:_forget_connection()
   self.pg = false
 end
 
+-- Nothing more will be done with the link, nor for it.
+function Link:_give_up()
+  self.broken = true
+  local attempt = self.attempt
+  if not attempt then return end
+  self.attempt = false
+  if self.pid == core.pid() then self.waiter.release(attempt) end
+  attempt:abandon()
+end
+
 --- Closes the connection. Idempotent.
 function Link:close()
-  self.broken = true
+  self:_give_up()
   if not self.pg then return end
   -- its loop forgets the descriptor first; a forked child leaves its parent's alone
   if self.pid == core.pid() then self.waiter.release(self.pg) end
@@ -284,7 +295,7 @@ end
 --- Closes the connection of a user who is no more, after telling the server to
 -- stop what it does for him.
 function Link:abandon()
-  self.broken = true
+  self:_give_up()
   if not self.pg then return end
   self.waiter.release(self.pg)
   self.pg:abandon()

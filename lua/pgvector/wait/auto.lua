@@ -21,6 +21,9 @@ local function current()
   return blocking
 end
 
+--- Is there a loop to hold up?
+function auto.in_loop() return current() ~= blocking end
+
 --- Waits with the current loop's waiter.
 function auto.wait(conn, events, deadline) return current().wait(conn, events, deadline) end
 

@@ -30,6 +30,12 @@ function cqueues.is_running()
   return is_own == true
 end
 
+--- Is there a loop to hold up?
+function cqueues.in_loop()
+  check_running()
+  return true
+end
+
 --- Waits until the connection's socket is ready; see pgvector.wait.
 function cqueues.wait(conn, events, deadline)
   check_running()

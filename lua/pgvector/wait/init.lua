@@ -16,6 +16,10 @@
 --   leaves it to the loop to run the coroutine, and returns false if that is
 --   known to be dead.
 --
+-- Those of the event loops have `in_loop()`: is there a loop to hold up? A thread
+-- connects then. `wait` and `release` get its attempt, or a request to cancel, in the
+-- place of a connection; each has a `socket()`.
+--
 -- The waiter of nginx has more, for requests may end at any wait without a word:
 --
 -- * `check()` raises where no command may be sent.
@@ -24,7 +28,6 @@
 --   is called if the request ends before `leave(lease)`, with the link that it
 --   waited for at that time.
 -- * `reclaim()` looks for such requests at once.
--- * `connect(keywords, link)` connects, or returns false.
 -- * `pause(link, seconds)` lets others run; `breathe(link)` does if they have not
 --   for long.
 -- * `wait` is told the link, `turn` the lease.

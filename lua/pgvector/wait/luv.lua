@@ -67,6 +67,9 @@ function luv.is_running()
   return uv.loop_mode ~= nil and uv.loop_mode() ~= nil and running() ~= nil
 end
 
+--- Is there a loop to hold up?
+function luv.in_loop() return check_running() ~= nil end
+
 --- Waits until the connection's socket is ready; see pgvector.wait.
 function luv.wait(conn, events, deadline)
   local self = sleeper(check_running())

@@ -42,7 +42,7 @@ local ready_events = { r = "r", w = "w", b = "rw" }
 
 -- The set of those who have a channel: { socket =, channel =, options = of the
 -- channel's connect, busy = while it waits, since = when that ended last,
--- attempt =, on_end =, link = while it waits for it }. The link of one that does
+-- on_end =, link = while it waits for it }. The link of one that does
 -- not wait is not held: the pool finds those that were forgotten.
 local leases = {}
 
@@ -64,6 +64,7 @@ local function check()
     .. "do the work in a timer, ngx.timer.at(0, function)", phase)
 end
 openresty.check = check
+openresty.in_loop = check
 
 ---- channels ---------------------------------------------------------------------
 
@@ -125,13 +126,12 @@ end
 --- Takes a lease back.
 function openresty.leave(lease)
   leases[lease] = nil
-  if lease.attempt then lease.attempt:abandon() end
   local kept = false
   if lease.socket and not lease.busy then
     local ok, done = pcall(lease.socket.setkeepalive, lease.socket, 0, 1)
     kept = ok and done
   end
-  lease.attempt, lease.on_end, lease.link = nil, nil, nil
+  lease.on_end, lease.link = nil, nil
   if kept then
     lease.socket = nil
     spare[#spare + 1] = lease
@@ -190,7 +190,6 @@ local function bury(premature, dead)
   for _, lease in ipairs(dead) do
     local link, on_end = lease.link, lease.on_end
     drop_channel(lease)
-    if lease.attempt then lease.attempt:abandon() end
     -- each may have to wait for the server
     if premature then on_end(link, false) else ngx.thread.spawn(on_end, link, true) end
   end
@@ -220,7 +219,7 @@ end
 local function arm_socket(channel, timeout, fd, events) channel:arm(fd, events, timeout) end
 
 --- Waits until the connection's socket is ready.
--- @param conn a core connection, or a request to cancel what one does
+-- @param conn a core connection, an attempt to connect, or a request to cancel
 -- @tparam string events "r", "w" or "rw"
 -- @tparam ?number deadline in seconds of core.now(); nil waits for ever
 -- @tparam Link link the connection's link
@@ -252,26 +251,6 @@ function openresty.breathe(link)
   if lease and not lease.busy and core.now() - lease.since > LONG and check() then
     openresty.pause(link, MOMENT)
   end
-end
-
-local function arm_attempt(channel, _, lease, keywords)
-  if lease.attempt then lease.attempt:abandon() end
-  lease.attempt = core.connect_begin(keywords, channel)
-end
-
---- Connects in a thread: looking up names and reading certificates does not
--- hold up the worker either.
--- @tparam table keywords libpq's connection keywords → strings
--- @tparam Link link what waits for the connection
--- @return a core connection and "ok", or "late" if a host was too slow; nil and a
---   report; or false where blocking is in order
-function openresty.connect(keywords, link)
-  if not check() then return false end
-  local lease = lease_of(link)
-  ask(lease, link, nil, arm_attempt, lease, keywords)
-  local attempt = lease.attempt
-  lease.attempt = nil
-  return attempt:take()
 end
 
 --- A place to wait in until woken; see pgvector.wait.
