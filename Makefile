@@ -162,10 +162,12 @@ check-shell: setup
 in_process = lua5.4 $(1) "$$(command -v $(BUSTED))" --ignore-lua \
   --exclude-tags=programs $(BUSTEDFLAGS)
 
-# the specs that work the core hardest
-CORE_SPEC := $(wildcard spec/core spec/values spec/engine)
+# the specs that work the core hardest, and all that reach into it
+CORE_SPEC := spec/core spec/values spec/engine
+DRIVER_SPEC := $(CORE_SPEC) spec/types spec/wait spec/connect spec/faults \
+  spec/search spec/pgmoon_spec.lua
 
-## asan: the specs under the address and undefined behaviour sanitizers
+## asan: the specs of core and driver under the address and undefined behaviour sanitizers
 # and those of the core once more with a collector that never rests.
 asan_env = PGVECTOR_BUILD=build/asan \
   LD_PRELOAD="$$($(CC) -print-file-name=libasan.so) \
@@ -176,7 +178,7 @@ asan:
 	@$(MAKE) --no-print-directory ready LUA=5.4 BUILD=build/asan \
 	  CFLAGS="-O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all \
 	  -fsanitize=address,undefined"
-	$(asan_env) $(call in_process) $(SPEC)
+	$(asan_env) $(call in_process) $(if $(filter spec,$(SPEC)),$(DRIVER_SPEC),$(SPEC))
 	$(asan_env) $(call in_process,-e 'collectgarbage("setpause"$(comma) 1)') \
 	  $(CORE_SPEC)
 

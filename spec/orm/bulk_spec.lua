@@ -146,7 +146,7 @@ describe("a session's own statements", function()
     it("a model, and nothing else", function()
       assert.equal("items", pg.inspect(Item).name)
       assert.error_matches(function() pg.inspect(5) end, "expected an engine, a connection or an object of a model, got number")
-      assert.error_matches(function() pg.inspect{} end, "nothing is known of a table")
+      assert.error_matches(function() pg.inspect{} end, "expected an engine, a connection or an object of a model, got table")
     end)
   end)
 
