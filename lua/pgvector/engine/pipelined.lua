@@ -13,6 +13,9 @@ local tokenizer = require "pgvector.sql.tokenizer"
 
 local Pipeline = class("Pipeline")
 
+-- After so many results others may run, if it has been long.
+local BREATH = 256
+
 -- What a result is before its answer is here.
 local awaited = {
   __index = function()
@@ -98,6 +101,7 @@ function Pipeline:sync()
     -- the handle becomes the result; what nobody holds was a search parameter
     local result = self._execution:result_of(self._link, job, job.result, job.handle)
     if not job.handle then result:close() end
+    if i % BREATH == 0 then self._link:_breathe() end
   end
   self._conn._succeeded = true
 end
