@@ -111,6 +111,7 @@ end
 function copy.put(link, buffer, deadline)
   local heard = until_taken(link, function(pg) return pg:put_copy(buffer) end, deadline)
   heard = until_taken(link, flush, deadline) or heard
+  link:_breathe()
   if (heard or core.poll(link.pg:socket(), "r", 0)) and is_refused(link) then
     copy.finish_in(link, "a row was refused", deadline):clear()
   end
