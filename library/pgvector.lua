@@ -2690,6 +2690,8 @@ function migrate.register(kind, of) end
 ---@field compare_type? boolean|function
 ---@field compare_server_default? boolean|function
 ---@field process_revision_directives? fun(directives: table[])
+---@field render_item? fun(operation: table, indent: string): string?
+---@field format? string|fun(path: string) a command with `%s` for the new file
 ---@field on_version_apply? function|function[]
 ---@field version_table? string "alembic_version"
 ---@field version_table_schema? string

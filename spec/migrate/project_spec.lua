@@ -189,6 +189,33 @@ return {
     assert.equal(1, #m:history())
   end)
 
+  it("has its operations written by the project's hook where that wants to", function()
+    local m = project.migrator{
+      process_revision_directives = function(directives)
+        directives[1].upgrades = { new.execute("SELECT 1"), new.execute("SELECT 2") }
+      end,
+      render_item = function(operation, indent)
+        if operation:render(indent):find("SELECT 1", 1, true) then return "op.execute(-- ours\n" .. indent .. "'SELECT 1')" end
+      end,
+    }
+    local text = script.read(m:revision{ message = "x" }.path)
+    assert.truthy(text:find("    op.execute(-- ours\n    'SELECT 1')\n    op.execute(\"SELECT 2\")\n", 1, true), text)
+  end)
+
+  it("is laid out by the project's formatter", function()
+    local m = project.migrator{ format = "echo '-- laid out' >> %s" }
+    assert.truthy(script.read(m:revision{ message = "x" }.path):find("\n-- laid out\n$"))
+    m = project.migrator{ format = function(path)
+      local file = assert(io.open(path, "a"))
+      file:write("-- by us\n")
+      file:close()
+    end }
+    assert.truthy(script.read(m:revision{ message = "y" }.path):find("\n-- by us\n$"))
+    m = project.migrator{ format = "false %s" }
+    assert.truthy(raised(m.revision, m, { message = "z" }).message:find("format: 'false '.*' failed"))
+    assert.equal(3, #m:history())
+  end)
+
   it("may lie in one of several directories", function()
     local other = project.directory .. "/other"
     script.make_directory(other)
@@ -210,6 +237,7 @@ describe("a configuration", function()
     { { lock_timeout = "5; DROP" }, "lock_timeout" }, { { lock_wait = -1 }, "lock_wait" },
     { { transaction_per_migration = "yes" }, "transaction_per_migration: expected a boolean" },
     { { version_table = "" }, "version_table" }, { { on_version_apply = { 1 } }, "on_version_apply" },
+    { { format = "stylua" }, "format: expected a command with %s" }, { { render_item = 1 }, "render_item" },
     { { compare_type = 1 }, "compare_type" }, { { engine = 1, connection = 2 }, "engine and connection" },
   } do
     it("is refused: " .. case[2], function()

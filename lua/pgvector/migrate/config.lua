@@ -9,7 +9,7 @@ local naming = require "pgvector.sql.naming"
 local config = {}
 
 local functions = {
-  include_object = true, include_name = true, process_revision_directives = true,
+  include_object = true, include_name = true, process_revision_directives = true, render_item = true,
   report = true, build_progress = true,
 }
 local strings = { script_location = true, version_table = true, version_table_schema = true, template = true }
@@ -17,6 +17,7 @@ local function_or_boolean = { compare_type = true, compare_server_default = true
 local others = {
   url = true, engine = true, connection = true, target_metadata = true, version_locations = true,
   on_version_apply = true, transaction_per_migration = true, lock_timeout = true, lock_wait = true, x = true,
+  format = true,
 }
 
 local known = {}
@@ -93,6 +94,10 @@ function config.read(options)
     settings.lock_timeout = ("%.0fms"):format(math.ceil(timeout * 1000))
   elseif timeout ~= nil and timeout ~= false and not (type(timeout) == "string" and timeout:find("^%d+%s*%a*$")) then
     expect("lock_timeout", "a time such as \"5s\", or seconds", timeout)
+  end
+  local format = settings.format
+  if format ~= nil and type(format) ~= "function" and not (type(format) == "string" and format:find("%s", 1, true)) then
+    expect("format", "a command with %s for the file, or a function", format)
   end
   for _, hook in ipairs(type(settings.on_version_apply) == "table" and settings.on_version_apply
     or { settings.on_version_apply }) do

@@ -300,10 +300,22 @@ local function call_hook(settings, directives)
   return directives[1]
 end
 
+-- Has a new file formatted as the project wants it.
+local function lay_out(format, path)
+  if format == nil then return end
+  if type(format) == "function" then return format(path) end
+  local command = format:gsub("%%s", function() return "'" .. path:gsub("'", "'\\''") .. "'" end)
+  local ok = os.execute(command)
+  if ok ~= true and ok ~= 0 then
+    errors.raise("InvalidRequestError", "format: '%s' failed; the file is as it was written", command)
+  end
+end
+
 function Migrator:_write(graph, options, of)
   local directive = call_hook(self._settings, { of })
   if not directive then return nil end
-  local path = script.write_revision(self:_directory_for(options.version_path), directive, self:_template())
+  local path = script.write_revision(self:_directory_for(options.version_path), directive, self:_template(),
+    self._settings.render_item)
   local revision = script.load(path)
   local revisions = { revision }
   for _, node in ipairs(graph.nodes) do revisions[#revisions + 1] = node.script end
@@ -312,6 +324,7 @@ function Migrator:_write(graph, options, of)
     os.remove(path)
     error(err, 0)
   end
+  lay_out(self._settings.format, path)
   return { revision = revision.revision, path = path, message = revision.message }
 end
 

@@ -191,8 +191,10 @@ end
 --- The lines of a function's body, from operations. What cannot run in a
 -- transaction stands in op.autocommit, neighbours together.
 -- @tparam ?table operations sequence; an operation's `note` becomes a comment above it
+-- @tparam ?function render_item called with an operation and the indentation of its
+--   lines: what it returns, unless nil, is the operation's source
 -- @treturn string each line indented and ended
-function script.body(operations)
+function script.body(operations, render_item)
   local lines, inside = {}, false
   local function section(wanted)
     if wanted ~= inside then lines[#lines + 1] = wanted and "    op.autocommit(function()" or "    end)" end
@@ -204,7 +206,8 @@ function script.body(operations)
     for line in ((operation.note or "") .. "\n"):gmatch("([^\n]*)\n") do
       if operation.note then lines[#lines + 1] = indent .. "-- " .. line end
     end
-    lines[#lines + 1] = indent .. operation:render(indent)
+    local text = render_item and render_item(operation, indent)
+    lines[#lines + 1] = indent .. (text or operation:render(indent))
   end
   section(false)
   return #lines > 0 and table.concat(lines, "\n") .. "\n" or ""
@@ -215,8 +218,9 @@ end
 -- @tparam table of `revision`, `message`, `down`, `labels`, `depends` (sequences), `upgrades`,
 --   `downgrades` (sequences of operations, or nil), `remarks` (sequence of strings)
 -- @tparam ?string template its text
+-- @tparam ?function render_item see `body`
 -- @treturn string the file's path
-function script.write_revision(directory, of, template)
+function script.write_revision(directory, of, template, render_item)
   local path = ("%s/%s%s.lua"):format(directory, of.revision, slug(of.message))
   local remarks = {}
   for _, remark in ipairs(of.remarks or {}) do
@@ -227,7 +231,8 @@ function script.write_revision(directory, of, template)
     message = source.string(of.message), title = title:match("%S") and title or "revision " .. of.revision,
     revision = source.string(of.revision), down_revision = ids_source(of.down, true),
     branch_labels = ids_source(of.labels), depends_on = ids_source(of.depends),
-    upgrades = table.concat(remarks) .. script.body(of.upgrades), downgrades = script.body(of.downgrades),
+    upgrades = table.concat(remarks) .. script.body(of.upgrades, render_item),
+    downgrades = script.body(of.downgrades, render_item),
   }
   local text = (template or templates.revision):gsub("%${(%w[%w_]*)}", function(name)
     if values[name] == nil then
