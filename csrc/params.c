@@ -23,12 +23,12 @@ typedef struct params {
 /* the arrays of a statement with few parameters stand on the C stack */
 #define FEW 16
 
-typedef struct few {
+typedef struct small_arrays {
   const char *value[FEW];
   size_t offset[FEW];
   Oid type[FEW];
   int length[FEW], format[FEW];
-} few;
+} small_arrays;
 
 /* the protected call's arguments */
 typedef struct job {
@@ -36,7 +36,7 @@ typedef struct job {
   pgv_place at;
   int named; /* the server knows the types from a prepared statement */
   pgv_buf buf;
-  few few;
+  small_arrays few;
 } job;
 
 enum { JOB = 1, ANCHOR, VALUES, ITEM }; /* its stack */
