@@ -81,8 +81,6 @@ local function until_taken(link, step, deadline)
   end
 end
 
-local function flush(pg) return pg:flush() end
-
 -- Seconds after which a message that has begun to arrive counts as complete.
 local QUIET = 0.25
 
@@ -110,8 +108,7 @@ end
 -- @raise the server's error, as a rule long before the last row
 function copy.put(link, buffer, deadline)
   local heard = until_taken(link, function(pg) return pg:put_copy(buffer) end, deadline)
-  heard = until_taken(link, flush, deadline) or heard
-  link:_breathe()
+  heard = link:_flush(deadline) or heard
   if (heard or core.poll(link.pg:socket(), "r", 0)) and is_refused(link) then
     copy.finish_in(link, "a row was refused", deadline):clear()
   end

@@ -193,18 +193,22 @@ end
 
 --- Flushes what was queued, reading meanwhile, or a large send could deadlock
 -- against a server that waits for us to read.
+-- @treturn boolean has the server said something meanwhile?
 function Link:_flush(deadline)
-  local pg = self.pg
+  local pg, heard = self.pg, false
   while true do
     local done, err = pg:flush()
-    if done then return self:_breathe() end
+    if done then break end
     if done == nil then self:_lost(err) end
     local ready = self:_wait("rw", deadline)
     if ready ~= "w" then
+      heard = true
       local ok, consume_error = pg:consume_input()
       if not ok then self:_lost(consume_error) end
     end
   end
+  self:_breathe()
+  return heard
 end
 
 -- Lets others run between two pieces of work, where that is not the operating

@@ -3,7 +3,6 @@
 -- @module pgvector.migrate.operations
 
 local base = require "pgvector.migrate.operations.base"
-local class = require "pgvector.class"
 
 require "pgvector.migrate.operations.tables"
 require "pgvector.migrate.operations.constraints"
@@ -27,10 +26,6 @@ operations.new = setmetatable({}, {
 operations.kinds = base.definitions
 
 operations.from = require "pgvector.migrate.operations.from"
-
---- Is it an operation?
--- @treturn boolean
-function operations.is_operation(x) return class.is(x, base.Operation) end
 
 --- What undoes a list of operations.
 -- @tparam table list sequence of operations
