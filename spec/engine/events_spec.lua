@@ -1,5 +1,6 @@
 --- Listening to an engine, and to tables that are created and dropped.
 
+local class = require "pgvector.class"
 local db = require "spec.support.db"
 local pg = require "pgvector"
 
@@ -117,6 +118,83 @@ describe("an engine's events", function()
       assert.is_true(pg.is_error(err, "42601"))
       conn:rollback()
     end)
+  end)
+
+  it("hear of a server that cannot be reached", function()
+    local nowhere = pg.create_engine("postgresql:///x?host=/nowhere")
+    pg.listen(nowhere, "handle_error", function(context)
+      heard = { context.error.class, context.connection, context.statement }
+      return "no server today"
+    end)
+    assert.has_error(function() nowhere:connect() end, "no server today")
+    assert.same({ "OperationalError" }, heard)
+    assert.equal(0, nowhere:pool_status().checked_out)
+  end)
+
+  local function note_statements()
+    pg.listen(engine, "before_execute", function(_, stmt) heard[#heard + 1] = "before " .. tostring(stmt) end)
+    pg.listen(engine, "before_cursor_execute", function(_, sql) heard[#heard + 1] = "sent " .. sql end)
+    pg.listen(engine, "after_execute", function(_, stmt, _, result)
+      heard[#heard + 1] = ("after %s: %s"):format(tostring(stmt),
+        type(result) == "number" and result or result.scalar and result:scalar() or class.describe(result))
+    end)
+    pg.listen(engine, "handle_error", function(context)
+      heard[#heard + 1] = ("failed %s: %s"):format(tostring(context.statement), context.error.sqlstate)
+    end)
+  end
+
+  it("see the statements of a pipeline, and their answers when they come", function()
+    note_statements()
+    engine:connect(function(conn)
+      conn:pipeline(function(pipe)
+        pipe:execute(pg.text "SELECT CAST(:x AS int)", { x = 1 })
+        pipe:exec_sql("SELECT 2")
+      end)
+    end)
+    assert.same({ "before SELECT CAST($1 AS int)", "sent SELECT CAST($1 AS int)", "before SELECT 2", "sent SELECT 2",
+      "after SELECT CAST($1 AS int): 1", "after SELECT 2: 2" }, heard)
+  end)
+
+  it("tell which statement of a pipeline failed", function()
+    note_statements()
+    engine:connect(function(conn)
+      assert.has_error(function()
+        conn:pipeline(function(pipe)
+          pipe:exec_sql("SELECT 1")
+          pipe:exec_sql("SELECT 1/0")
+          pipe:exec_sql("SELECT 3")
+        end)
+      end)
+    end)
+    assert.equal("failed SELECT 1/0: 22012", heard[#heard])
+  end)
+
+  it("see COPY and cursors", function()
+    engine:connect(function(conn)
+      conn:exec_sql "CREATE TEMPORARY TABLE t (a int)"
+      note_statements()
+      conn:copy_in("t", { "a" }, { { 1 }, { 2 } })
+      conn:copy_out("t", function() end)
+      conn:cursor(pg.text "SELECT a FROM t"):close()
+      assert.has_error(function() conn:copy_in("missing", { "a" }, {}) end)
+    end)
+    assert.same({
+      "before COPY t (a) FROM STDIN", "sent COPY t (a) FROM STDIN (FORMAT binary)", "after COPY t (a) FROM STDIN: 2",
+      "before SELECT * FROM t", "sent COPY (SELECT * FROM t) TO STDOUT (FORMAT binary)",
+      "after SELECT * FROM t: Reader",
+      "before SELECT a FROM t", "sent DECLARE pgv_cursor_1 NO SCROLL CURSOR FOR SELECT a FROM t",
+      "after SELECT a FROM t: Cursor",
+      "before COPY missing (a) FROM STDIN", "failed COPY missing (a) FROM STDIN: 42P01",
+    }, heard)
+  end)
+
+  it("hear of the error of a stream's query", function()
+    note_statements()
+    engine:connect(function(conn)
+      conn:execution_options{ stream_results = true }
+      pcall(conn.exec_sql, conn, "SELECT 1/0")
+    end)
+    assert.same({ "before SELECT 1/0", "sent SELECT 1/0", "failed SELECT 1/0: 22012" }, heard)
   end)
 
   describe("of tables", function()

@@ -17,6 +17,7 @@ function Batch.new(execution, link)
     settled = {}, -- whose results have come, for the next who asks
     parsed = {},  -- the parsing of statements that get a name
     current = nil, -- the plan that the unnamed statement was parsed for
+    culprit = nil, -- the job that failed
   }, Batch)
 end
 
@@ -111,7 +112,8 @@ function Batch:settle()
     for _, job in ipairs(jobs) do
       if job.result then job.result:clear() end
     end
-    link.statement = culprit.job or culprit
+    self.culprit = culprit.job or culprit
+    link.statement = self.culprit
     local _, err = pcall(execute.raise, link, failure)
     if link.prepared then link.prepared:noticed(err) end
     error(err, 0)

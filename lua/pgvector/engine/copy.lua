@@ -8,6 +8,7 @@ local driver = require "pgvector.driver.copy"
 local errors = require "pgvector.errors"
 local execute = require "pgvector.driver.execute"
 local identifiers = require "pgvector.sql.compiler.identifiers"
+local observe = require "pgvector.engine.observe"
 
 local copying = {}
 
@@ -94,10 +95,7 @@ end
 
 -- Binary COPY converts nothing, so the encoder goes by the types that the table
 -- really has; the declaration adds what only it knows (JSON, type decorators).
-local function encoder_for(execution, link, table_name, columns)
-  local names = {}
-  for i, column in ipairs(columns) do names[i] = identifiers.quote(column.name) end
-  local list = table.concat(names, ", ")
+local function encoder_for(execution, link, table_name, columns, list)
   local description = execute.describe(link, "", ("SELECT %s FROM %s"):format(list, table_name), nil)
   local oids, mods = description:oids(), description:mods()
   description:clear()
@@ -115,26 +113,19 @@ local function encoder_for(execution, link, table_name, columns)
       binary = execution.typeinfo.kinds[oids[i]] ~= false,
     }
   end
-  return core.encoder(specs), list
+  return core.encoder(specs)
 end
 
---- Runs a COPY.
--- @return how many rows were stored; see Connection:copy_in
-function copying.copy_in(execution, link, target, wanted, source)
-  if not is_callable(source) and type(source) ~= "table" then
-    errors.raise("ArgumentError", "copy_in: expected a function, an iterator or rows, got %s", type(source))
-  end
-  if wanted ~= nil and type(wanted) ~= "table" then
-    errors.raise("ArgumentError", "copy_in: expected a sequence of column names, got %s", type(wanted))
-  end
-  link:_check_idle()
-  local table_name, columns = resolve(target, wanted)
-  local encoder, list = encoder_for(execution, link, table_name, columns)
+-- Sends the rows.
+-- @tparam string list the columns' names in SQL
+-- @return how many were stored
+local function send_rows(conn, link, stmt, table_name, columns, list, source)
+  local encoder = encoder_for(conn._execution, link, table_name, columns, list)
   local format = encoder:binary() and "binary" or "text"
-  local sql = ("COPY %s (%s) FROM STDIN (FORMAT %s)"):format(table_name, list, format)
+  local sql = ("%s (FORMAT %s)"):format(stmt, format)
+  observe.tell(conn, "before_cursor_execute", sql)
   link.statement = { sql = sql, n = 0 }
   driver.start_in(link, sql)
-
   local buffer = core.copy_buffer(encoder, format)
   local copy = setmetatable({ _link = link, _buffer = buffer }, Copy)
   local ok, err = pcall(function()
@@ -167,6 +158,26 @@ function copying.copy_in(execution, link, target, wanted, source)
   res:clear()
   link.statement = nil
   return count
+end
+
+--- Runs a COPY.
+-- @tparam Connection conn
+-- @return how many rows were stored; see Connection:copy_in
+function copying.copy_in(conn, target, wanted, source)
+  if not is_callable(source) and type(source) ~= "table" then
+    errors.raise("ArgumentError", "copy_in: expected a function, an iterator or rows, got %s", type(source))
+  end
+  if wanted ~= nil and type(wanted) ~= "table" then
+    errors.raise("ArgumentError", "copy_in: expected a sequence of column names, got %s", type(wanted))
+  end
+  local link = conn:_autobegin()
+  link:_check_idle()
+  local table_name, columns = resolve(target, wanted)
+  local names = {}
+  for i, column in ipairs(columns) do names[i] = identifiers.quote(column.name) end
+  local list = table.concat(names, ", ")
+  local stmt = ("COPY %s (%s) FROM STDIN"):format(table_name, list)
+  return observe.watched(conn, stmt, nil, send_rows, conn, link, stmt, table_name, columns, list, source)
 end
 
 return copying

@@ -9,6 +9,7 @@ local driver = require "pgvector.driver.copy"
 local errors = require "pgvector.errors"
 local execute = require "pgvector.driver.execute"
 local identifiers = require "pgvector.sql.compiler.identifiers"
+local observe = require "pgvector.engine.observe"
 local Reader = require "pgvector.engine.reader"
 local select_ = require "pgvector.sql.select"
 
@@ -51,11 +52,13 @@ end
 -- @treturn Reader
 function copy_out.open(conn, target)
   local sql, compiled = source_of(target)
-  return Reader._open(conn, "COPY", compiled and compiled.settings, function(link)
+  local stmt = compiler.is_executable(target) and target or sql
+  return observe.watched(conn, stmt, nil, Reader._open, conn, "COPY", compiled and compiled.settings, function(link)
     link.statement = { sql = sql, n = 0 }
     local decoder, format = decoder_of(conn._execution, link, sql, compiled and compiled.columns)
     local copy_sql = ("COPY (%s) TO STDOUT (FORMAT %s)"):format(sql, format)
     link.statement = { sql = copy_sql, n = 0 }
+    observe.tell(conn, "before_cursor_execute", copy_sql)
     driver.start_out(link, copy_sql)
     local rows, more = core.copy_reader(decoder, format), true
     return function()

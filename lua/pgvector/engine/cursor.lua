@@ -5,6 +5,7 @@ local class = require "pgvector.class"
 local compat = require "pgvector.compat"
 local errors = require "pgvector.errors"
 local execute = require "pgvector.driver.execute"
+local observe = require "pgvector.engine.observe"
 local search_settings = require "pgvector.engine.settings"
 
 local Cursor = class("Cursor")
@@ -42,6 +43,7 @@ function Cursor._open(conn, compiled, values, options)
   local name = "pgv_cursor_" .. conn._cursors
   local sql = ("DECLARE %s NO SCROLL CURSOR FOR %s"):format(name, compiled.sql)
   link.statement = { sql = sql, values = values, n = job.n }
+  observe.tell(conn, "before_cursor_execute", sql, values)
   execute.params(link, sql, job.plan.encoder, values, job.n, 0):clear()
   link.statement = nil
   conn._succeeded = true

@@ -87,13 +87,22 @@ function Engine._new(target, options)
     _keywords = keywords,
     _execution = Execution.new(TypeInfo.new(), options.hide_parameters, echo_function(options.echo)),
   }, Engine)
-  local function open(lease)
+  local function reach(lease)
     local link = Link.connect(keywords, waiter, lease)
     local ok, err = pcall(link._pin_settings, link, options.timezone or nil,
       options.statement_timeout or nil, execute.simple)
-    if not ok then
-      link:close()
-      error(err, 0)
+    if ok then return link end
+    link:close()
+    error(err, 0)
+  end
+  local function open(lease)
+    local link
+    if self._listeners then
+      local ok, reached = pcall(reach, lease)
+      if not ok then error(observe.unreachable(self, reached), 0) end
+      link = reached
+    else
+      link = reach(lease)
     end
     link.decorate = function(of, e) self._execution:decorate(of, e) end
     if options.prepared_statements then link.prepared = PreparedStatements.new(link) end

@@ -28,18 +28,46 @@ function observe.leaving(conn)
   return not ok and err or nil
 end
 
--- What a statement failed with goes through the listeners, who may return
--- another error in its place.
-local function handled(conn, stmt, params, err)
-  local context = {
-    connection = conn, statement = stmt, params = params, error = err,
-    is_disconnect = errors.is_error(err) and err.is_disconnect or false,
-  }
-  for _, fn in ipairs(events.of(conn.engine, "handle_error")) do
+-- An error goes through the listeners, who may return another one in its place.
+local function handled(engine, context)
+  local err = context.error
+  context.is_disconnect = errors.is_error(err) and err.is_disconnect or false
+  for _, fn in ipairs(events.of(engine, "handle_error") or {}) do
     local replaced = fn(context)
     if replaced ~= nil then context.error = replaced end
   end
   return context.error
+end
+
+--- Tells that the server could not be reached.
+-- @tparam Engine engine
+-- @param err
+-- @return the error to raise
+function observe.unreachable(engine, err) return handled(engine, { error = err }) end
+
+--- Tells that a statement is about to run.
+-- @tparam Connection conn
+-- @param stmt the statement, or SQL text
+-- @tparam ?table params
+function observe.before(conn, stmt, params) events.fire(conn.engine, "before_execute", conn, stmt, params) end
+
+--- Tells that a statement has run.
+-- @tparam Connection conn
+-- @param stmt
+-- @tparam ?table params
+-- @param result
+function observe.after(conn, stmt, params, result)
+  events.fire(conn.engine, "after_execute", conn, stmt, params, result)
+end
+
+--- Tells that a statement failed.
+-- @tparam Connection conn
+-- @param stmt
+-- @tparam ?table params
+-- @param err
+-- @return the error to raise
+function observe.failed(conn, stmt, params, err)
+  return handled(conn.engine, { connection = conn, statement = stmt, params = params, error = err })
 end
 
 --- Runs `fn(...)`, which runs a statement, before the eyes of the listeners.
@@ -49,18 +77,23 @@ end
 -- @tparam function fn
 -- @return its result
 function observe.run(conn, stmt, params, fn, ...)
-  local engine = conn.engine
-  events.fire(engine, "before_execute", conn, stmt, params)
+  observe.before(conn, stmt, params)
   local result
-  if events.of(engine, "handle_error") then
+  if events.of(conn.engine, "handle_error") then
     local ok
     ok, result = pcall(fn, ...)
-    if not ok then error(handled(conn, stmt, params, result), 0) end
+    if not ok then error(observe.failed(conn, stmt, params, result), 0) end
   else
     result = fn(...)
   end
-  events.fire(engine, "after_execute", conn, stmt, params, result)
+  observe.after(conn, stmt, params, result)
   return result
+end
+
+--- The same where nobody may be listening.
+function observe.watched(conn, stmt, params, fn, ...)
+  if conn.engine._listeners then return observe.run(conn, stmt, params, fn, ...) end
+  return fn(...)
 end
 
 return observe

@@ -6,6 +6,7 @@ local class = require "pgvector.class"
 local compat = require "pgvector.compat"
 local errors = require "pgvector.errors"
 local Execution = require "pgvector.engine.execution"
+local observe = require "pgvector.engine.observe"
 local Result = require "pgvector.engine.result"
 local search_settings = require "pgvector.engine.settings"
 local statement = require "pgvector.engine.statement"
@@ -30,14 +31,31 @@ local function check_open(self)
   if self._closed then errors.raise("InvalidRequestError", "this pipeline is over") end
 end
 
+-- Calls a method of the batch. What this statement failed with, or one that was
+-- sent before, goes through the listeners.
+local function converse(self, method, ...)
+  if not self._conn.engine._listeners then return method(self._batch, ...) end
+  local ok, result = pcall(method, self._batch, ...)
+  if ok then return result end
+  local job = self._batch.culprit or self._link.statement or {}
+  error(observe.failed(self._conn, job.stmt or job.sql, job.params, result), 0)
+end
+
 local function send(self, job)
   if job.plan.alone then
     errors.raise("InvalidRequestError", "COPY cannot run in a pipeline")
   end
-  self._batch:add(job)
+  converse(self, Batch.add, job)
 end
 
-local function expect(self, job)
+-- Sends what `stmt` became; the answer is for the user.
+local function expect(self, job, stmt, params)
+  local conn = self._conn
+  if conn.engine._listeners then
+    job.stmt, job.params = stmt, params
+    observe.before(conn, stmt, params)
+    observe.tell(conn, "before_cursor_execute", job.sql, job.values)
+  end
   send(self, job)
   job.handle = setmetatable(Result._room(), awaited)
   return job.handle
@@ -67,10 +85,10 @@ function Pipeline:execute(stmt, params)
   if stmt._execution_options then check_options(stmt._execution_options) end
   local job = self._execution:job(self._link, compiled, values)
   local wanted = compiled.settings
-  if not (wanted and #wanted > 0) then return expect(self, job) end
+  if not (wanted and #wanted > 0) then return expect(self, job, stmt, params) end
   local set, put_back = search_settings.jobs(self._execution, self._link, wanted)
   send(self, set)
-  local handle = expect(self, job)
+  local handle = expect(self, job, stmt, params)
   send(self, put_back)
   return handle
 end
@@ -87,7 +105,7 @@ function Pipeline:exec_sql(sql, params)
     errors.raise("InvalidRequestError", "a script of several statements cannot run in a pipeline")
   end
   local values, n = Execution.check_params(params)
-  return expect(self, self._execution:text_job(self._link, sql, values, n))
+  return expect(self, self._execution:text_job(self._link, sql, values, n), sql, params)
 end
 
 --- Waits for the answers to everything sent so far; the results are usable then.
@@ -95,12 +113,13 @@ end
 --   that statement did not run
 function Pipeline:sync()
   check_open(self)
-  local jobs = self._batch:settle()
+  local jobs = converse(self, Batch.settle)
   for i = 1, #jobs do
     local job = jobs[i]
     -- the handle becomes the result; what nobody holds was a search parameter
     local result = self._execution:result_of(self._link, job, job.result, job.handle)
     if not job.handle then result:close() end
+    if job.stmt then observe.after(self._conn, job.stmt, job.params, result) end
     if i % BREATH == 0 then self._link:_breathe() end
   end
   self._conn._succeeded = true

@@ -13,6 +13,7 @@ local Cursor = require "pgvector.engine.cursor"
 local errors = require "pgvector.errors"
 local identifiers = require "pgvector.sql.compiler.identifiers"
 local notify = require "pgvector.driver.notify"
+local observe = require "pgvector.engine.observe"
 local options_of = require "pgvector.engine.options"
 local statement = require "pgvector.engine.statement"
 local ticking = require "pgvector.wait.ticking"
@@ -84,8 +85,8 @@ end
 -- @treturn number how many rows were stored
 -- @raise whatever `source` raises, or the server; then nothing is stored
 function Connection:copy_in(target, columns, source)
-  local link = self:_autobegin()
-  local count = copying.copy_in(self._execution, link, target, columns, source)
+  self:_check_open()
+  local count = copying.copy_in(self, target, columns, source)
   self._succeeded = true
   return count
 end
@@ -148,7 +149,8 @@ function Connection:cursor(stmt, options)
   options = options or {}
   statement.check("cursor", stmt, options.params)
   local compiled = compiler.compile(stmt)
-  return Cursor._open(self, compiled, compiler.values(compiled, options.params), options)
+  local values = compiler.values(compiled, options.params)
+  return observe.watched(self, stmt, options.params, Cursor._open, self, compiled, values, options)
 end
 
 --- Subscribes to a channel. In a transaction this takes effect with the commit.
