@@ -107,7 +107,7 @@ describe("pgvector migrate #programs", function()
       { 1, "there is no revision 'nix'", "upgrade", "nix" },
       { 1, "the beginning of an id needs at least 4 characters", "upgrade", "aa" },
       { 1, "'+9' goes further than there are revisions", "upgrade", "+9" },
-      { 1, "-x: expected key=value", "current", "-x", "novalue" },
+      { 2, "-x: expected key=value", "current", "-x", "novalue" },
       { 2, "unknown option '--bogus'", "upgrade", "head", "--bogus" },
       { 2, "missing argument 'revision'", "upgrade" },
     } do

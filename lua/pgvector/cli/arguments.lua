@@ -1,6 +1,8 @@
---- Words of a command line that argparse would misread: `-1` is a revision, not
--- an option.
+--- The words of a command line: those that argparse would misread (`-1` is a
+-- revision, not an option), and those that it takes but a command does not.
 -- @module pgvector.cli.arguments
+
+local errors = require "pgvector.errors"
 
 local arguments = {}
 
@@ -18,5 +20,12 @@ end
 --- Takes the marks off again: a converter of arguments.
 -- @treturn string
 function arguments.plain(word) return (word:gsub(MARK, "")) end
+
+--- Raises for a command line that is wrong in a way that argparse does not see:
+-- exit status 2.
+-- @tparam string message for string.format
+function arguments.misuse(message, ...)
+  error(errors.new("ArgumentError", message:format(...), { usage = true }), 0)
+end
 
 return arguments

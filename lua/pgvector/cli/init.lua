@@ -62,7 +62,7 @@ function cli.main(arguments)
   end)
   if ok then return result end
   report(result)
-  return 1
+  return errors.is_error(result) and result.usage and 2 or 1
 end
 
 return cli

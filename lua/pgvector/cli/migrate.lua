@@ -2,15 +2,13 @@
 -- @module pgvector.cli.migrate
 
 local core = require "pgvector.core"
-local errors = require "pgvector.errors"
 local json = require "pgvector.types.json"
 local pg = require "pgvector"
-local plain = require("pgvector.cli.arguments").plain
 local progress = require "pgvector.cli.progress"
+local project = require "pgvector.cli.project"
+local words = require "pgvector.cli.arguments"
 
 local command = {}
-
-local CONFIG = "pgvector.config.lua"
 
 ---- output -----------------------------------------------------------------------
 
@@ -82,26 +80,14 @@ local function x_of(args)
   local x = {}
   for _, pair in ipairs(args.x or {}) do
     local key, value = pair:match("^([^=]+)=(.*)$")
-    if not key then errors.raise("ArgumentError", "-x: expected key=value, got '%s'", pair) end
+    if not key then words.misuse("-x: expected key=value, got '%s'", pair) end
     x[key] = value
   end
   return x
 end
 
--- The application's own modules are found beside the configuration file.
-local function find_modules(path)
-  local directory = path:match("^(.*)/[^/]*$") or "."
-  package.path = ("%s/?.lua;%s/?/init.lua;%s"):format(directory, directory, package.path)
-end
-
-local function project(args)
-  local path = args.config or CONFIG
-  local file = io.open(path)
-  if not file then
-    errors.raise("InvalidRequestError", "there is no %s: `pgvector migrate init` makes one, --config names one", path)
-  end
-  file:close()
-  find_modules(path)
+local function project_of(args)
+  local path = project.need(args.config)
   local options = { x = x_of(args), report = not args.sql and report_step or nil, build_progress = build_bar }
   if args.url then options.url = args.url end
   return pg.migrate.load(path, options)
@@ -122,7 +108,7 @@ local function print_remarks(remarks)
 end
 
 function run.revision(args)
-  local written = project(args):revision{
+  local written = project_of(args):revision{
     message = args.message, autogenerate = args.autogenerate, head = args.head, splice = args.splice,
     branch_label = args.branch_label, depends_on = args.depends_on, rev_id = args.rev_id,
     version_path = args.version_path,
@@ -134,7 +120,7 @@ end
 
 local function migrate(direction)
   return function(args)
-    local migrator = project(args)
+    local migrator = project_of(args)
     local options = { sql = args.sql, tag = args.tag, dry_run = args.dry_run }
     if args.sql then options.output = function(text) io.stdout:write(text) end end
     local result = migrator[direction](migrator, args.revision, options)
@@ -149,10 +135,10 @@ end
 
 run.upgrade, run.downgrade = migrate "upgrade", migrate "downgrade"
 
-function run.current(args) print_revisions(project(args):current(), args, args.verbose and details or line_of) end
+function run.current(args) print_revisions(project_of(args):current(), args, args.verbose and details or line_of) end
 
 function run.history(args)
-  local migrator = project(args)
+  local migrator = project_of(args)
   local revisions = migrator:history(args.range)
   if args.indicate_current then
     local current = {}
@@ -164,27 +150,27 @@ function run.history(args)
   end)
 end
 
-function run.heads(args) print_revisions(project(args):heads(), args, args.verbose and details or line_of) end
+function run.heads(args) print_revisions(project_of(args):heads(), args, args.verbose and details or line_of) end
 
 function run.branches(args)
-  print_revisions(project(args):branches(), args, args.verbose and details or function(revision)
+  print_revisions(project_of(args):branches(), args, args.verbose and details or function(revision)
     return line_of(revision) .. "\n  -> " .. ids(revision.next)
   end)
 end
 
-function run.show(args) print_revisions(project(args):show(args.revision), args, details) end
+function run.show(args) print_revisions(project_of(args):show(args.revision), args, details) end
 
 function run.stamp(args)
   local options = { purge = args.purge, sql = args.sql, tag = args.tag }
   if args.sql then options.output = function(text) io.stdout:write(text) end end
-  local now = project(args):stamp(args.revisions, options)
+  local now = project_of(args):stamp(args.revisions, options)
   if not args.sql then print("the database counts as " .. ids(now)) end
 end
 
-function run.ensure_version(args) project(args):ensure_version() end
+function run.ensure_version(args) project_of(args):ensure_version() end
 
 function run.check(args)
-  local operations, remarks = project(args):check()
+  local operations, remarks = project_of(args):check()
   local rendered = {}
   for i, operation in ipairs(operations) do rendered[i] = operation:render("") end
   if args.json then
@@ -199,17 +185,17 @@ function run.check(args)
 end
 
 function run.merge(args)
-  local written = project(args):merge(args.revisions,
+  local written = project_of(args):merge(args.revisions,
     { message = args.message, branch_label = args.branch_label, rev_id = args.rev_id })
   print("wrote " .. written.path)
 end
 
-function run.edit(args) print("checked " .. project(args):edit(args.revision)) end
+function run.edit(args) print("checked " .. project_of(args):edit(args.revision)) end
 
 ---- the command line -------------------------------------------------------------
 
 local function common(parser)
-  parser:option("-c --config", "The project's configuration file.", CONFIG):argname("FILE")
+  parser:option("-c --config", "The project's configuration file.", project.CONFIG):argname("FILE")
   parser:option("--url", "The database, instead of the configuration's."):argname("URL")
   parser:option("-x", "Something for migrations and the configuration: op.get_context().x."):argname("KEY=VALUE")
     :count("*")
@@ -246,7 +232,7 @@ function command.define(parser)
 
   local revision = new_file(sub("revision", "Write a new revision file."))
   revision:flag("--autogenerate", "Fill it with what tells the models from the database.")
-  revision:option("--head", "The revision that it follows."):argname("REV"):convert(plain)
+  revision:option("--head", "The revision that it follows."):argname("REV"):convert(words.plain)
   revision:flag("--splice", "That may have followers already.")
   revision:option("--depends-on", "A revision that must be there too."):argname("REV"):count("*")
   revision:option("--version-path", "The directory for the file."):argname("DIR")
@@ -254,7 +240,7 @@ function command.define(parser)
   for _, direction in ipairs{ { "upgrade", "Apply revisions." }, { "downgrade", "Take revisions back." } } do
     local parser_of = with_script(sub(direction[1], direction[2]))
     parser_of:argument("revision", "A revision: head, heads, base, an id or its beginning, +1, -1; from:to with --sql.")
-      :convert(plain)
+      :convert(words.plain)
     parser_of:flag("--dry-run", "Run everything and roll back.")
   end
 
@@ -262,13 +248,13 @@ function command.define(parser)
   with_json(sub("heads", "Print the revisions that nothing follows."))
   with_json(sub("branches", "Print the revisions that several follow."))
   local history = with_json(sub("history", "Print the revisions, newest first."))
-  history:option("-r --range --rev-range", "From a revision to another: from:to."):argname("RANGE"):convert(plain)
+  history:option("-r --range --rev-range", "From a revision to another: from:to."):argname("RANGE"):convert(words.plain)
   history:flag("-i --indicate-current", "Mark what the database has.")
   local show = with_json(sub("show", "Print what is known of a revision."))
-  show:argument("revision", "A revision."):convert(plain)
+  show:argument("revision", "A revision."):convert(words.plain)
 
   local stamp = with_script(sub("stamp", "Write down what the database has, and run nothing."))
-  stamp:argument("revisions", "Revisions."):args("+"):convert(plain)
+  stamp:argument("revisions", "Revisions."):args("+"):convert(words.plain)
   stamp:flag("--purge", "Forget what the version table holds first.")
 
   with_json(sub("check", "Compare the database with the models; exit status 1 if they differ."))
@@ -276,7 +262,7 @@ function command.define(parser)
 
   local merge = new_file(sub("merge", "Write a revision that joins several."))
   merge:argument("revisions", "Revisions, or heads."):args("+")
-  sub("edit", "Open a revision file in an editor."):argument("revision", "A revision."):convert(plain)
+  sub("edit", "Open a revision file in an editor."):argument("revision", "A revision."):convert(words.plain)
 end
 
 --- Runs a subcommand.
