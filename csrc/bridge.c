@@ -471,15 +471,6 @@ static int channel_signal(lua_State *L) {
   return 1;
 }
 
-/* channel:disarm() no byte comes any more, but one may have come already */
-static int channel_disarm(lua_State *L) {
-  channel *c = check_open(L, 1);
-  pthread_mutex_lock(&bridge.lock);
-  disarm(&bridge.slots[c->slot]);
-  pthread_mutex_unlock(&bridge.lock);
-  return 0;
-}
-
 /* channel:is_connected() → false once the other end is closed */
 static int channel_is_connected(lua_State *L) {
   lua_pushboolean(L, is_connected(check_any(L, 1)));
@@ -517,7 +508,6 @@ static const luaL_Reg channel_methods[] = {
     {"arm", channel_arm},
     {"expect", channel_expect},
     {"signal", channel_signal},
-    {"disarm", channel_disarm},
     {"is_connected", channel_is_connected},
     {"close", channel_close},
     {NULL, NULL},

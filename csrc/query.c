@@ -178,11 +178,6 @@ static int conn_pipeline_sync(lua_State *L) {
 #endif
 }
 
-static int conn_send_flush_request(lua_State *L) {
-  pgv_conn *c = pgv_check_conn(L, 1);
-  return pgv_conn_ok(L, c, PQsendFlushRequest(c->pg));
-}
-
 const luaL_Reg pgv_query_methods[] = {
     {"send_query", conn_send_query},
     {"send_describe_prepared", conn_send_describe_prepared},
@@ -196,7 +191,6 @@ const luaL_Reg pgv_query_methods[] = {
     {"enter_pipeline", conn_enter_pipeline},
     {"exit_pipeline", conn_exit_pipeline},
     {"pipeline_sync", conn_pipeline_sync},
-    {"send_flush_request", conn_send_flush_request},
     {NULL, NULL},
 };
 

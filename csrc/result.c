@@ -88,11 +88,6 @@ static int result_ntuples(lua_State *L) {
   return 1;
 }
 
-static int result_nfields(lua_State *L) {
-  lua_pushinteger(L, PQnfields(pgv_check_result(L, 1)));
-  return 1;
-}
-
 /* [-0, +0, e] a column's number from 0 */
 static int check_column(lua_State *L, const PGresult *r, int idx) {
   lua_Integer i = luaL_checkinteger(L, idx);
@@ -108,12 +103,6 @@ static int result_name(lua_State *L) {
   return 1;
 }
 
-static int result_table_oid(lua_State *L) {
-  const PGresult *r = pgv_check_result(L, 1);
-  lua_pushinteger(L, (lua_Integer)PQftable(r, check_column(L, r, 2)));
-  return 1;
-}
-
 static int result_names(lua_State *L) {
   const PGresult *r = pgv_check_result(L, 1);
   int i, n = PQnfields(r);
@@ -125,10 +114,11 @@ static int result_names(lua_State *L) {
   return 1;
 }
 
-/* [-0, +1, m] a sequence of n numbers, one per field */
-static int push_numbers(lua_State *L, const PGresult *r, int n,
+/* [-0, +1, m] a sequence of numbers, one per column */
+static int push_numbers(lua_State *L,
                         lua_Integer (*get)(const PGresult *r, int i)) {
-  int i;
+  const PGresult *r = pgv_check_result(L, 1);
+  int i, n = PQnfields(r);
   lua_createtable(L, n, 0);
   for (i = 0; i < n; i++) {
     lua_pushinteger(L, get(r, i));
@@ -141,35 +131,11 @@ static lua_Integer get_oid(const PGresult *r, int i) {
   return (lua_Integer)PQftype(r, i);
 }
 
-static lua_Integer get_format(const PGresult *r, int i) {
-  return PQfformat(r, i);
-}
-
 static lua_Integer get_mod(const PGresult *r, int i) { return PQfmod(r, i); }
 
-static lua_Integer get_param_oid(const PGresult *r, int i) {
-  return (lua_Integer)PQparamtype(r, i);
-}
+static int result_oids(lua_State *L) { return push_numbers(L, get_oid); }
 
-static int result_oids(lua_State *L) {
-  const PGresult *r = pgv_check_result(L, 1);
-  return push_numbers(L, r, PQnfields(r), get_oid);
-}
-
-static int result_formats(lua_State *L) {
-  const PGresult *r = pgv_check_result(L, 1);
-  return push_numbers(L, r, PQnfields(r), get_format);
-}
-
-static int result_mods(lua_State *L) {
-  const PGresult *r = pgv_check_result(L, 1);
-  return push_numbers(L, r, PQnfields(r), get_mod);
-}
-
-static int result_param_oids(lua_State *L) {
-  const PGresult *r = pgv_check_result(L, 1);
-  return push_numbers(L, r, PQnparams(r), get_param_oid);
-}
+static int result_mods(lua_State *L) { return push_numbers(L, get_mod); }
 
 /* libpq's functions on the command tag do not take a const result */
 static int result_cmd_status(lua_State *L) {
@@ -232,11 +198,6 @@ static int result_summary(lua_State *L) {
   lua_pushinteger(L, PQntuples(r));
   lua_pushboolean(L, signature != NULL && has_signature(r, signature, n));
   return 3 + result_cmd_tuples(L);
-}
-
-static int result_nparams(lua_State *L) {
-  lua_pushinteger(L, PQnparams(pgv_check_result(L, 1)));
-  return 1;
 }
 
 static int result_error(lua_State *L) {
@@ -412,19 +373,14 @@ static int result_values(lua_State *L) {
 static const luaL_Reg result_methods[] = {
     {"status", result_status},
     {"ntuples", result_ntuples},
-    {"nfields", result_nfields},
     {"name", result_name},
     {"names", result_names},
     {"oids", result_oids},
-    {"formats", result_formats},
     {"mods", result_mods},
     {"signature", result_signature},
     {"summary", result_summary},
-    {"table_oid", result_table_oid},
     {"cmd_status", result_cmd_status},
     {"cmd_tuples", result_cmd_tuples},
-    {"nparams", result_nparams},
-    {"param_oids", result_param_oids},
     {"error", result_error},
     {"rows", result_rows},
     {"mappings", result_mappings},

@@ -240,7 +240,6 @@ describe("a connection", function()
     for i = 1, 3 do
       assert.is_true(pg:send_params("SELECT 6 / $1", core.encoder({ { kind = "int4" } }), { i - 1 }, 1, 1))
     end
-    assert.is_true(pg:send_flush_request())
     assert.is_true(pg:pipeline_sync())
     local statuses = {}
     for _ = 1, 4 do
@@ -386,7 +385,7 @@ describe("a closed connection", function()
     { "send_describe_prepared", "x" }, { "send_query_prepared", "x" }, { "set_chunked_rows", 1 }, { "send_close_prepared", "x" },
     { "flush" }, { "consume_input" }, { "is_busy" }, { "get_result" }, { "take_results" },
     { "put_copy" }, { "put_copy_end" }, { "get_copy" },
-    { "enter_pipeline" }, { "exit_pipeline" }, { "pipeline_sync" }, { "send_flush_request" },
+    { "enter_pipeline" }, { "exit_pipeline" }, { "pipeline_sync" },
   }) do
     it(("raises from %s"):format(call[1]), function()
       raises("InterfaceError", "connection is closed", pg[call[1]], pg, call[2], call[3])

@@ -28,13 +28,10 @@ describe("a result", function()
     local result = pq.params(pg, "SELECT oid, relname AS n, 1.5::numeric(7,2) AS x FROM pg_class LIMIT 2")
     assert.are.equal("tuples_ok", result:status())
     assert.are.equal(2, result:ntuples())
-    assert.are.equal(3, result:nfields())
     assert.are.same({ "oid", "n", "x" }, result:names())
     assert.are.equal("n", result:name(2))
     assert.are.same({ 26, 19, 1700 }, result:oids())
-    assert.are.same({ 1, 1, 1 }, result:formats())
     assert.are.same({ -1, -1, 458758 }, result:mods())
-    assert.are.same({ 1259, 1259, 0 }, { result:table_oid(1), result:table_oid(2), result:table_oid(3) })
     assert.are.equal("SELECT 2", result:cmd_status())
     assert.are.equal(2, result:cmd_tuples())
     raises("InterfaceError", "column 4 is not in the result", result.name, result, 4)
@@ -206,9 +203,8 @@ describe("a result", function()
     result:clear()
     assert.are.equal("pgvector.result (closed)", tostring(result))
     for _, method in ipairs({
-      "status", "ntuples", "nfields", "name", "names", "oids", "formats", "mods", "signature", "table_oid",
-      "cmd_status", "cmd_tuples", "nparams", "param_oids", "error", "rows", "row", "mappings", "column",
-      "value", "values", "summary",
+      "status", "ntuples", "name", "names", "oids", "mods", "signature", "cmd_status", "cmd_tuples", "error",
+      "rows", "row", "mappings", "column", "value", "values", "summary",
     }) do
       raises("InterfaceError", "result is closed", result[method], result, decoder)
     end

@@ -1,4 +1,4 @@
--- What becomes of connections whose requests die. #programs
+-- What becomes of connections whose requests die.
 
 local db = require "spec.support.db"
 local nginx = require "spec.support.nginx"
@@ -101,7 +101,7 @@ local cases = {
 }
 for i, case in ipairs(cases) do content["/case" .. i] = case[3] end
 
-describe("a request of nginx that dies #programs", function()
+describe("a request of nginx that dies #programs #nginx", function()
   local server, url, drop, watch
 
   setup(function()

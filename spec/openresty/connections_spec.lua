@@ -1,4 +1,4 @@
--- What connections can do in nginx, besides running statements. #programs
+-- What connections can do in nginx, besides running statements.
 
 local db = require "spec.support.db"
 local nginx = require "spec.support.nginx"
@@ -85,7 +85,7 @@ lua_socket_pool_size 1;
 lua_socket_log_errors on;
 ]]
 
-describe("a connection in nginx #programs", function()
+describe("a connection in nginx #programs #nginx", function()
   local server, url, drop
 
   setup(function()

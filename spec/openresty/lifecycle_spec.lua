@@ -1,4 +1,4 @@
--- Workers that end, in every way, while queries are in flight. #programs
+-- Workers that end, in every way, while queries are in flight.
 
 local db = require "spec.support.db"
 local nginx = require "spec.support.nginx"
@@ -35,7 +35,7 @@ conn:close()]],
   ["/directory"] = [[ngx.say((require("pgvector.core").bridge.address():match "^(.*)/"))]],
 }
 
-describe("a worker of nginx #programs", function()
+describe("a worker of nginx #programs #nginx", function()
   local url, drop, server, watch
 
   setup(function()
@@ -128,8 +128,9 @@ describe("a worker of nginx #programs", function()
     start "lua_code_cache off;\n"
     for _ = 1, 4 do assert.equal("slept", server.get "/nap") end
     server.get_many("/connect", 16)
-    server.start_request("/long", 0.3)
+    server.start_request "/long"
     assert.is_true(watch.comes_to(1, "query LIKE '%long_query%'"))
+    server.abort_request()
     assert.is_true(watch.comes_to(0, "query LIKE '%long_query%'"))
     assert.equal("1", server.get "/connect")
     server.stop()

@@ -1,4 +1,4 @@
--- What may be done in which phase of nginx. #programs
+-- What may be done in which phase of nginx.
 
 local db = require "spec.support.db"
 local nginx = require "spec.support.nginx"
@@ -78,7 +78,7 @@ location = /used-in-log {
 local refusal = ": InterfaceError: the database cannot be waited for in nginx's %s phase: "
   .. "do the work in a timer, ngx.timer.at(0, function)"
 
-describe("the phases of nginx #programs", function()
+describe("the phases of nginx #programs #nginx", function()
   local server, url, drop, directory
 
   setup(function()

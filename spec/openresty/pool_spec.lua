@@ -1,4 +1,4 @@
--- The pool of a worker of nginx that has too few connections. #programs
+-- The pool of a worker of nginx that has too few connections.
 
 local db = require "spec.support.db"
 local nginx = require "spec.support.nginx"
@@ -51,7 +51,7 @@ local status = engine:pool_status()
 ngx.say(status.checked_out, " out, ", status.checked_in, " in")]],
 }
 
-describe("the exhausted pool of a worker of nginx #programs", function()
+describe("the exhausted pool of a worker of nginx #programs #nginx", function()
   local server, url, drop
 
   setup(function()

@@ -1,4 +1,4 @@
--- Requests of a real nginx that talk to a real server. #programs
+-- Requests of a real nginx that talk to a real server.
 
 local db = require "spec.support.db"
 local nginx = require "spec.support.nginx"
@@ -158,7 +158,7 @@ init_by_lua_block {
   engine = pg.create_engine(os.getenv "PGVECTOR_URL", { pool_size = 40 })
 }]]
 
-describe("requests of nginx #programs", function()
+describe("requests of nginx #programs #nginx", function()
   local server, url, drop, watch
 
   setup(function()

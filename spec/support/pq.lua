@@ -76,7 +76,7 @@ end
 function pq.value(result, kind)
   if result:status() == "fatal_error" then error(result:error().message, 0) end
   local specs = {}
-  for i = 1, result:nfields() do specs[i] = { kind = i == 1 and kind or "text" } end
+  for i = 1, #result:oids() do specs[i] = { kind = i == 1 and kind or "text" } end
   return result:value(core.decoder(specs), 1, 1)
 end
 
