@@ -2697,6 +2697,7 @@ function migrate.register(kind, of) end
 ---@field version_table_schema? string
 ---@field transaction_per_migration? boolean true
 ---@field lock_timeout? string|number
+---@field lock_attempts? integer attempts of a migration that does not get a lock in time, 1
 ---@field lock_wait? number seconds to wait for another migrator, 60
 ---@field x? table
 ---@field report? fun(step: table)

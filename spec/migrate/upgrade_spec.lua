@@ -199,6 +199,47 @@ describe("migrations", function()
     assert.equal("ccc3", versions())
   end)
 
+  it("are begun again after a lock timeout, lock_attempts times", function()
+    write_three()
+    migrator():upgrade "head"
+    project.write("ddd4", "ccc3", 'op.add_column("t", pg.Column{ "x", pg.Text })')
+    local begun = 0
+    engine:connect(function(conn)
+      local tx = conn:begin()
+      conn:exec_sql "LOCK TABLE t"
+      local settings = { lock_timeout = 0.05, lock_attempts = 2, report = function() begun = begun + 1 end }
+      local err = raised(function() migrator(settings):upgrade "head" end)
+      assert.equal("55P03", err.sqlstate)
+      assert.equal(2, begun)
+      settings.report = function()
+        begun = begun + 1
+        if begun == 4 then tx:rollback() end
+      end
+      migrator(settings):upgrade "head"
+      assert.equal(4, begun)
+    end)
+    assert.equal("ddd4", versions())
+  end)
+
+  it("go on behind what is committed when they are begun again", function()
+    write_three()
+    migrator():upgrade "head"
+    project.write("ddd4", "ccc3", [[
+      op.autocommit(function() op.execute "CREATE TABLE once (a int)" end)
+      op.add_column("t", pg.Column{ "x", pg.Text })]])
+    local done = {}
+    engine:connect(function(conn)
+      local tx = conn:begin()
+      conn:exec_sql "LOCK TABLE t"
+      migrator{ lock_timeout = 0.05, lock_attempts = 2, report = function(step)
+        done[#done + 1] = step.done
+        if #done == 2 then tx:rollback() end
+      end }:upgrade "head"
+    end)
+    assert.same({ 0, 1 }, done)
+    assert.equal("ddd4", versions())
+  end)
+
   it("go along with a transaction that the caller began", function()
     write_three()
     local conn = engine:connect()

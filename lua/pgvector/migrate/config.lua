@@ -3,6 +3,7 @@
 -- @module pgvector.migrate.config
 
 local class = require "pgvector.class"
+local compat = require "pgvector.compat"
 local errors = require "pgvector.errors"
 local naming = require "pgvector.sql.naming"
 
@@ -16,8 +17,8 @@ local strings = { script_location = true, version_table = true, version_table_sc
 local function_or_boolean = { compare_type = true, compare_server_default = true, include_schemas = true }
 local others = {
   url = true, engine = true, connection = true, target_metadata = true, version_locations = true,
-  on_version_apply = true, transaction_per_migration = true, lock_timeout = true, lock_wait = true, x = true,
-  format = true,
+  on_version_apply = true, transaction_per_migration = true, lock_timeout = true, lock_attempts = true,
+  lock_wait = true, x = true, format = true,
 }
 
 local known = {}
@@ -27,7 +28,7 @@ end
 
 local defaults = {
   script_location = "migrations", version_table = "alembic_version", transaction_per_migration = true,
-  lock_wait = 60, compare_type = true, compare_server_default = true,
+  lock_attempts = 1, lock_wait = 60, compare_type = true, compare_server_default = true,
 }
 
 local function expect(name, wanted, value)
@@ -94,6 +95,10 @@ function config.read(options)
     settings.lock_timeout = ("%.0fms"):format(math.ceil(timeout * 1000))
   elseif timeout ~= nil and timeout ~= false and not (type(timeout) == "string" and timeout:find("^%d+%s*%a*$")) then
     expect("lock_timeout", "a time such as \"5s\", or seconds", timeout)
+  end
+  local attempts = settings.lock_attempts
+  if not compat.is_integral(attempts) or attempts < 1 then
+    expect("lock_attempts", "a whole number from 1", attempts)
   end
   local format = settings.format
   if format ~= nil and type(format) ~= "function" and not (type(format) == "string" and format:find("%s", 1, true)) then

@@ -13,6 +13,9 @@ local op = require "pgvector.migrate.op"
 
 local Context = class("MigrationContext")
 
+-- Seconds before a second attempt to get a lock; they double up to the longest.
+local PAUSE, MAX_PAUSE = 0.5, 30
+
 local LOCK_TIMEOUT_SQL = "SELECT pg_catalog.set_config('lock_timeout', $1, true)"
 
 --- Makes the context.
@@ -214,6 +217,7 @@ end
 
 -- Prepares for going on where an interrupted run of the first step ended.
 local function resume(self, steps)
+  self.skip, self.resuming = 0, false
   local interrupted = self.versions:interrupted(self.conn)
   if not interrupted then return end
   local step = steps[1]
@@ -223,6 +227,26 @@ local function resume(self, steps)
       interrupted.done)
   end
   self.skip, self.resuming = interrupted.done, true
+end
+
+local LOCK_NOT_AVAILABLE = "55P03"
+
+-- Runs a step; again, after a pause, when it did not get a lock in time.
+local function run_patiently(self, step, pg)
+  -- what other steps did in this transaction would be lost with it
+  local alone = self.settings.transaction_per_migration and not self.owned and not self.dry_run
+  local attempts, pause = alone and self.settings.lock_attempts or 1, PAUSE
+  for attempt = 1, attempts do
+    local ok, err = pcall(self._run_step, self, step, pg)
+    if ok then return end
+    self:_rollback()
+    if attempt == attempts or not (errors.is_error(err) and err.sqlstate == LOCK_NOT_AVAILABLE) then
+      error(located(err, step), 0)
+    end
+    self.conn:_live_link():_sleep(pause)
+    pause = math.min(pause * 2, MAX_PAUSE)
+    resume(self, { step })
+  end
 end
 
 --- Runs the steps that `plan(ids)` makes of what the database has, under the lock.
@@ -235,13 +259,7 @@ function Context:migrate(plan, pg)
     self.versions:ensure(self.conn)
     local steps = plan(self.versions:heads(self.conn))
     resume(self, steps)
-    for _, step in ipairs(steps) do
-      local ok, err = pcall(self._run_step, self, step, pg)
-      if not ok then
-        self:_rollback()
-        error(located(err, step), 0)
-      end
-    end
+    for _, step in ipairs(steps) do run_patiently(self, step, pg) end
     if self.dry_run then self:_rollback() else self:_commit() end
     return steps
   end)
