@@ -1,5 +1,6 @@
 local db = require "spec.support.db"
 local pg = require "pgvector"
+local statement = require "pgvector.engine.statement"
 
 describe("execute", function()
   local engine, drop
@@ -90,6 +91,22 @@ describe("execute", function()
         assert.same({ "a", "untitled", pg.null },
           conn:scalars(pg.select(docs.c.title):order_by(docs.c.id)):all())
       end)
+    end)
+
+    it("compiles a statement once for each set of names", function()
+      local t = pg.table("t", pg.column("n", pg.Integer), pg.column("latest", pg.Text))
+      local insert = pg.insert(t)
+      local rows = { { n = 1 }, { latest = "x" }, { n = 2, latest = "y" }, { n = 3 }, { latest = "z", n = 4 } }
+      local texts, compilations = {}, {}
+      for i, row in ipairs(rows) do
+        compilations[i] = statement.compile(insert, row)
+        texts[i] = compilations[i].sql
+      end
+      assert.same({ "INSERT INTO t (n) VALUES ($1)", "INSERT INTO t (latest) VALUES ($1)",
+        "INSERT INTO t (n, latest) VALUES ($1, $2)", "INSERT INTO t (n) VALUES ($1)",
+        "INSERT INTO t (n, latest) VALUES ($1, $2)" }, texts)
+      assert.is_true(compilations[1] == compilations[4] and compilations[3] == compilations[5])
+      assert.equal("INSERT INTO t (n) VALUES ($1) RETURNING t.n", statement.compile(insert:returning(t.c.n), rows[1]).sql)
     end)
 
     it("returns the rows of all, in the order of the list", function()

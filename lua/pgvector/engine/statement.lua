@@ -44,6 +44,43 @@ local function options_for(stmt, row)
   return { keys = keys }
 end
 
+-- Has a row the keys that a compilation was made for?
+local function fits(shape, row)
+  local keys, n = shape.keys, 0
+  for key in pairs(row) do
+    if not keys[key] then return false end
+    n = n + 1
+  end
+  return n == shape.count
+end
+
+-- A statement keeps the compilations for so many sets of keys.
+local MAX_SHAPES = 32
+
+local function keep_shape(stmt, name, compiled, names)
+  local shape = { compiled = compiled, count = #names, keys = {} }
+  for _, key in ipairs(names) do shape.keys[key] = true end
+  local kept = stmt._shapes
+  if not kept or kept.count >= MAX_SHAPES then
+    kept = { count = 0, by_name = {} }
+    stmt._shapes = kept
+  end
+  kept.by_name[name], kept.count = shape, kept.count + 1
+  return shape
+end
+
+-- Compiles a statement for rows with the keys of this one, once for each set of them.
+local function compile_for(stmt, row)
+  local kept = stmt._shapes
+  if kept and fits(kept.latest, row) then return kept.latest.compiled end
+  local options = options_for(stmt, row)
+  if not options then return compiler.compile(stmt) end
+  local name = table.concat(options.keys, "\0")
+  local shape = kept and kept.by_name[name] or keep_shape(stmt, name, compiler.compile(stmt, options), options.keys)
+  stmt._shapes.latest = shape
+  return shape.compiled
+end
+
 --- Compiles a statement for one execution.
 -- @param stmt what `check` let through
 -- @tparam ?table params values by name
@@ -51,35 +88,8 @@ end
 -- @treturn table values in $n order
 function statement.compile(stmt, params)
   if params and next(params) == nil then params = nil end
-  local compiled = compiler.compile(stmt, params and options_for(stmt, params) or nil)
+  local compiled = params and compile_for(stmt, params) or compiler.compile(stmt)
   return compiled, compiler.values(compiled, params)
-end
-
--- Has a row the keys that a compilation was made for?
-local function fits(keys, row)
-  if not keys then return true end
-  local n = 0
-  for key in pairs(row) do
-    if not keys[key] then return false end
-    n = n + 1
-  end
-  return n == keys.n
-end
-
--- Compiles a statement for rows with the keys of this one, once for each set of them.
-local function compile_for(by_shape, stmt, row)
-  local options = options_for(stmt, row)
-  local name = options and table.concat(options.keys, "\0") or ""
-  local shape = by_shape[name]
-  if not shape then
-    shape = { compiled = compiler.compile(stmt, options) }
-    if options then
-      shape.keys = { n = #options.keys }
-      for _, key in ipairs(options.keys) do shape.keys[key] = true end
-    end
-    by_shape[name] = shape
-  end
-  return shape
 end
 
 --- Compiles a statement for many executions.
@@ -87,13 +97,13 @@ end
 -- @tparam table rows sequence of tables of values by name
 -- @treturn table sequence of `{ compiled =, values = }`
 function statement.compile_rows(stmt, rows)
-  local by_shape, jobs, shape = {}, {}, nil
+  local jobs = {}
   for i, row in ipairs(rows) do
     if type(row) ~= "table" then
       errors.raise("ArgumentError", "params: row %d: expected a table, got %s", i, type(row))
     end
-    if not (shape and fits(shape.keys, row)) then shape = compile_for(by_shape, stmt, row) end
-    jobs[i] = { compiled = shape.compiled, values = compiler.values(shape.compiled, row) }
+    local compiled = compile_for(stmt, row)
+    jobs[i] = { compiled = compiled, values = compiler.values(compiled, row) }
   end
   return jobs
 end

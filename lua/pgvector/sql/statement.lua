@@ -14,7 +14,7 @@ statement.Statement = Statement
 function Statement:_copy()
   local copy = {}
   for key, value in next, self do copy[key] = value end
-  copy._compiled, copy._memo = nil, nil
+  copy._compiled, copy._shapes, copy._memo = nil, nil, nil
   return setmetatable(copy, getmetatable(self))
 end
 
