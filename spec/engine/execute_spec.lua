@@ -195,6 +195,55 @@ describe("execute", function()
     end)
   end)
 
+  describe("of statements that are built anew", function()
+    local function counting(module, name, fn)
+      local original, calls = module[name], 0
+      module[name] = function(...)
+        calls = calls + 1
+        return original(...)
+      end
+      local ok, err = pcall(fn)
+      module[name] = original
+      if not ok then error(err, 0) end
+      return calls
+    end
+
+    it("finds out once what the server and the core need to know", function()
+      engine:connect(function(conn)
+        local function run(i)
+          assert.equal(i, conn:scalar(pg.text("SELECT CAST(:i AS int) + length('')", { i = i })))
+          assert.equal(i, conn:scalar(pg.select(pg.func.abs(pg.literal(i, pg.Integer)))))
+          conn:scalar(pg.select(docs.c.embedding:cast(pg.HALFVEC(3)):l2_distance{ 1, 2, i }))
+        end
+        run(1)
+        assert.equal(0, counting(require "pgvector.driver.execute", "describe", function() run(2) end))
+        assert.equal(0, counting(require "pgvector.core", "encoder", function() run(3) end))
+        assert.equal(0, counting(require "pgvector.core", "decoder", function() run(4) end))
+      end)
+    end)
+
+    it("keeps apart what has the same text but other types, or parameters of other names", function()
+      engine:connect(function(conn)
+        local function times(n)
+          return pg.TypeDecorator{ impl = pg.Integer, result = function(value) return value * n end }
+        end
+        local function select(value, type_) return pg.select(pg.literal(value, type_):label "x") end
+        for _ = 1, 2 do
+          assert.equal(10, conn:scalar(select(5, times(2))))
+          assert.equal(15, conn:scalar(select(5, times(3))))
+          assert.equal("5", conn:scalar(select("5", pg.Text)))
+          assert.equal("x", conn:scalar(select("x", pg.String(1))))
+        end
+        for _, name in ipairs{ "a", "b" } do
+          local ok, err = pcall(conn.scalar, conn, pg.select(pg.bindparam(name, { type = pg.Integer }):label "x"),
+            { [name] = "no number" })
+          assert.is_false(ok)
+          assert.truthy(tostring(err):find("parameter 1 (" .. name .. ")", 1, true), tostring(err))
+        end
+      end)
+    end)
+  end)
+
   it("copies into a table object, by its keys, with its conversions", function()
     engine:begin(function(conn)
       assert.equal(2, conn:copy_in(docs, { "id", "meta", "embedding", "created" }, {

@@ -5,6 +5,7 @@
 -- and the decoder of the shape its last answer had.
 -- @module pgvector.engine.execution
 
+local base = require "pgvector.types.base"
 local class = require "pgvector.class"
 local compat = require "pgvector.compat"
 local core = require "pgvector.core"
@@ -17,8 +18,18 @@ local types = require "pgvector.types"
 
 local Execution = class("Execution")
 
--- How many raw SQL texts keep their plan; past that all are dropped and learnt anew.
-local MAX_TEXT_PLANS = 500
+-- How many SQL texts keep their plan; past that all are dropped and learnt anew.
+local MAX_PLANS = 500
+
+local function plan_store() return { by_key = {}, count = 0 } end
+
+local function keep_plan(store, key, plan)
+  if not store.by_key[key] then
+    if store.count >= MAX_PLANS then store.by_key, store.count = {}, 0 end
+    store.count = store.count + 1
+  end
+  store.by_key[key] = plan
+end
 
 --- The state that all connections to one database share.
 -- @tparam TypeInfo typeinfo
@@ -29,8 +40,9 @@ function Execution.new(typeinfo, hide_parameters, echo)
     typeinfo = typeinfo,
     hide_parameters = hide_parameters,
     echo = echo,
-    compiled_plans = setmetatable({}, { __mode = "k" }),
-    text_plans = {}, text_plan_count = 0,
+    compiled_plans = setmetatable({}, { __mode = "k" }), -- by compilation
+    built_plans = plan_store(), -- by the SQL of statements
+    text_plans = plan_store(),  -- by raw SQL and the kinds of its parameters
   }, Execution)
 end
 
@@ -184,6 +196,7 @@ function Execution:_new_plan()
     declared = nil,   -- the result's format by the statement's own column types
     format = nil,     -- the result's format once it is known
     alone = nil,      -- may not stand in a pipeline
+    made_for = nil,   -- what it depends on, of a compiled statement's
   }
 end
 
@@ -198,17 +211,11 @@ end
 
 function Execution:_plan_of_text(sql, kinds)
   local key = kinds .. ":" .. sql
-  local plan = self.text_plans[key]
+  local plan = self.text_plans.by_key[key]
   if plan and plan.generation == self.typeinfo.generation then return plan end
-  if not plan then
-    if self.text_plan_count >= MAX_TEXT_PLANS then
-      self.text_plans, self.text_plan_count = {}, 0
-    end
-    self.text_plan_count = self.text_plan_count + 1
-  end
   plan = self:_new_plan()
   plan.alone = is_copy(sql)
-  self.text_plans[key] = plan
+  keep_plan(self.text_plans, key, plan)
   return plan
 end
 
@@ -221,13 +228,46 @@ local function known_binary(compiled)
   return true
 end
 
+-- What a plan depends on besides the SQL: the types, and the parameters' names,
+-- which errors tell. It must not keep the statement, which has values.
+local function signature_of(compiled)
+  local types_of_binds, names, types_of_columns = {}, {}, {}
+  for i, bind in ipairs(compiled.binds) do
+    types_of_binds[i], names[i] = bind.type, bind.name or bind.key or false
+  end
+  for i, column in ipairs(compiled.columns or {}) do types_of_columns[i] = column.type or false end
+  return { binds = types_of_binds, names = names, columns = types_of_columns, kind = compiled.kind }
+end
+
+-- Is a plan that was made for the same SQL right for this compilation?
+local function suits(plan, compiled)
+  local of, binds, columns = plan.made_for, compiled.binds, compiled.columns or {}
+  if of.kind ~= compiled.kind or #of.binds ~= #binds or #of.columns ~= #columns then return false end
+  for i = 1, #binds do
+    local bind = binds[i]
+    if of.names[i] ~= (bind.name or bind.key or false) or not base.same(of.binds[i], bind.type) then return false end
+  end
+  for i = 1, #columns do
+    local one, other = of.columns[i], columns[i].type or false
+    if one ~= other and not (one and other and base.same(one, other)) then return false end
+  end
+  return true
+end
+
+-- Statements that are built anew for every request share what is known of their SQL.
 function Execution:_plan_of(link, compiled)
+  local generation = self.typeinfo.generation
   local plan = self.compiled_plans[compiled]
-  if plan and plan.generation == self.typeinfo.generation then return plan end
-  plan = self:_new_plan()
-  self:_add_encoder(link, plan, compiled)
-  if known_binary(compiled) then plan.declared, plan.format = 1, 1 end
-  plan.alone = compiled.kind == "text" and is_copy(compiled.sql)
+  if plan and plan.generation == generation then return plan end
+  plan = self.built_plans.by_key[compiled.sql]
+  if not (plan and plan.generation == generation and suits(plan, compiled)) then
+    plan = self:_new_plan()
+    self:_add_encoder(link, plan, compiled)
+    if known_binary(compiled) then plan.declared, plan.format = 1, 1 end
+    plan.alone = compiled.kind == "text" and is_copy(compiled.sql)
+    plan.made_for = signature_of(compiled)
+    keep_plan(self.built_plans, compiled.sql, plan)
+  end
   self.compiled_plans[compiled] = plan
   return plan
 end

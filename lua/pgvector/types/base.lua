@@ -130,6 +130,23 @@ function base.define(name, fields, parent)
   return setmetatable({}, C)
 end
 
+--- Do two types, which nobody can change, say the same?
+-- @treturn boolean
+function base.same(a, b)
+  if rawequal(a, b) then return true end
+  if getmetatable(a) ~= getmetatable(b) then return false end
+  for key, value in next, a do
+    local other = rawget(b, key)
+    if value ~= other and not (base.is_type(value) and base.is_type(other) and base.same(value, other)) then
+      return false
+    end
+  end
+  for key in next, b do
+    if rawget(a, key) == nil then return false end
+  end
+  return true
+end
+
 --- Is `x` a type?
 -- @treturn boolean
 function base.is_type(x) return class.is(x, Type) end
