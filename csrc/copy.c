@@ -131,8 +131,7 @@ static void row_end(lua_State *L, copy_buffer *c) {
 /* [-1, +0, e] the value on the top as field i; anchor as in pgv_shape */
 static void put_value(lua_State *L, job *j, int anchor, int i) {
   j->at.i = i + 1;
-  if (j->c->shape->f[i].convert && !pgv_isnull(L, -1))
-    pgv_convert(L, anchor, i + 1);
+  pgv_convert(L, j->c->shape, anchor, i);
   (j->c->text ? put_text : put_binary)(L, j->c, lua_gettop(L), i);
   lua_pop(L, 1);
 }

@@ -155,7 +155,7 @@ static int encode_params(lua_State *L) {
     j->p.type[i] = s->f[i].oid;
     j->p.length[i] = j->p.format[i] = 0;
     lua_rawgeti(L, VALUES, i + 1);
-    if (!pgv_isnull(L, ITEM) && s->f[i].convert) pgv_convert(L, ANCHOR, i + 1);
+    pgv_convert(L, s, ANCHOR, i);
     if (!pgv_isnull(L, ITEM)) encode_param(L, j, s, i);
     lua_settop(L, VALUES);
   }

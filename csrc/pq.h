@@ -46,6 +46,7 @@ typedef struct pgv_field {
   Oid oid, elem_oid;
   int dim;
   char array, convert, unnamed;
+  char sees_null; /* its convert function is called for NULL, too */
   char text_only; /* of kind text, but its binary form is something else */
 } pgv_field;
 
@@ -72,9 +73,11 @@ pgv_shape *pgv_check_decoder(lua_State *L, int idx);
 /* [-0, +1, e] makes a shape from a sequence of specifications at idx; at
 ** `oids`, unless that is 0, is a table of the extension's OIDs by type name */
 pgv_shape *pgv_shape_new(lua_State *L, int idx, int oids, const char *tname);
-/* [-1, +1, e] runs the convert function of field i over the top value;
-** `anchor` is the stack index of the shape's table */
-void pgv_convert(lua_State *L, int anchor, int i);
+/* [-1, +1, e] runs the convert function of field i (from 0), if it has one,
+** over the top value; NULL passes by unless the field says that it is seen, and
+** nil stands for NULL afterwards, too. `anchor` is the stack index of the
+** shape's table */
+void pgv_convert(lua_State *L, const pgv_shape *s, int anchor, int i);
 
 /*
 ** Work on many fields runs in one protected call; when it fails, the field

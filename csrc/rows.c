@@ -15,11 +15,20 @@ int pgv_push_cell(lua_State *L, pgv_rows *rows, int row, int col) {
   const pgv_field *f = &rows->at.shape->f[col];
   const char *p = NULL;
   int format = 0, n = rows->cell(rows->from, row, col, &p, &format);
-  if (n < 0) return 0;
+  if (n < 0 && !f->sees_null) return 0;
   rows->at.row = row + 1;
   rows->at.i = col + 1;
-  pgv_field_read(L, p, (size_t)n, format, f);
-  if (f->convert) pgv_convert(L, PGV_ROWS_ANCHOR, col + 1);
+  if (n < 0)
+    lua_pushlightuserdata(L, NULL);
+  else
+    pgv_field_read(L, p, (size_t)n, format, f);
+  if (f->convert) {
+    pgv_convert(L, rows->at.shape, PGV_ROWS_ANCHOR, col);
+    if (lua_isnil(L, -1)) {
+      lua_pop(L, 1);
+      return 0;
+    }
+  }
   return 1;
 }
 

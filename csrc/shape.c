@@ -86,9 +86,10 @@ static void set_field(lua_State *L, pgv_shape *s, int i, int anchor, int oids) {
     f->convert = 1;
     s->converts++;
     lua_rawseti(L, anchor, -(i + 1));
-  } else {
-    lua_pop(L, 1);
+    lua_getfield(L, -1, "null");
+    f->sees_null = (char)lua_toboolean(L, -1);
   }
+  lua_pop(L, 1);
 }
 
 pgv_shape *pgv_shape_new(lua_State *L, int idx, int oids, const char *tname) {
@@ -126,8 +127,15 @@ pgv_shape *pgv_shape_new(lua_State *L, int idx, int oids, const char *tname) {
   return s;
 }
 
-void pgv_convert(lua_State *L, int anchor, int i) {
-  lua_rawgeti(L, anchor, -i);
+void pgv_convert(lua_State *L, const pgv_shape *s, int anchor, int i) {
+  const pgv_field *f = &s->f[i];
+  if (!f->convert) return;
+  if (pgv_isnull(L, -1)) {
+    if (!f->sees_null) return;
+    lua_pop(L, 1);
+    lua_pushlightuserdata(L, NULL);
+  }
+  lua_rawgeti(L, anchor, -(i + 1));
   lua_insert(L, -2);
   lua_call(L, 1, 1);
 }

@@ -334,6 +334,7 @@ function BitConstructor.from_bytes(bytes) end
 ---@field echo? boolean|fun(sql: string, params?: string, ms: number) log statements
 ---@field hide_parameters? boolean keep values out of errors and logs
 ---@field isolation_level? pgvector.IsolationLevel
+---@field execution_options? pgvector.ConnectionOptions of every connection
 ---@field statement_timeout? number seconds, watched by the server
 ---@field timezone? string the session's TimeZone ("UTC")
 ---@field connect_args? table<string, string|number|boolean> further libpq keywords
@@ -364,6 +365,11 @@ function Engine:begin(fn) end
 ---@return ...
 function Engine:retry(fn, options) end
 
+---The same engine, whose connections have other options.
+---@param options pgvector.ConnectionOptions
+---@return pgvector.Engine
+function Engine:execution_options(options) end
+
 ---Closes the idle connections; those in use are closed when they come back.
 function Engine:dispose() end
 
@@ -389,6 +395,7 @@ function Engine:pool_status() end
 ---@field isolation_level? pgvector.IsolationLevel of the transactions to come
 ---@field readonly? boolean
 ---@field deferrable? boolean
+---@field schema_translate_map? table<string, string|false>|false "" stands for no schema
 
 ---A connection: runs statements; the first one begins a transaction.
 ---@class pgvector.Connection
@@ -3169,7 +3176,7 @@ function json.object(t) end
 ---@field TSTZRANGE pgvector.Type TSTZRANGE
 ---@field TSTZMULTIRANGE pgvector.Type TSTZMULTIRANGE
 ---@field Type pgvector.Type any other type, by its SQL
----@field TypeDecorator pgvector.Type `TypeDecorator { impl=, bind=, result= }`
+---@field TypeDecorator pgvector.Type `TypeDecorator { impl=, bind=, result=, null= }`
 local pg = {}
 
 ---The type's name of a value, or nil.

@@ -1,5 +1,6 @@
 local pg = require "pgvector"
 local compiler = require "pgvector.sql.compiler"
+local SchemaMap = require "pgvector.sql.schema_map"
 local traverse = require "pgvector.sql.traverse"
 local assert_sql = require "spec.support.assert_sql"
 local tables = require "spec.support.tables"
@@ -75,6 +76,30 @@ describe("schema_translate_map", function()
   it("renames schemas, also of columns", function()
     assert_sql(stmt, "SELECT app.t.id, items.id FROM app.t, items WHERE app.t.id = $1", { 1 })
     assert.are.equal("SELECT tenant.t.id, items.id FROM tenant.t, items WHERE tenant.t.id = $1", sql{ app = "tenant" })
+  end)
+
+  it("of a connection is compiled with a statement once, however often it is written", function()
+    local function map() return SchemaMap.of({ app = "tenant", [""] = "x" }, "spec") end
+    local compiled = compiler.compile(stmt, nil, map())
+    assert.equal(compiled, compiler.compile(stmt, nil, map()))
+    assert.not_equal(compiled, compiler.compile(stmt, nil, SchemaMap.of({ app = "other" }, "spec")))
+    assert_sql(stmt, "SELECT app.t.id, items.id FROM app.t, items WHERE app.t.id = $1", { 1 })
+    local own = stmt:execution_options{ schema_translate_map = { app = "own" } }
+    assert.matches("FROM own.t", compiler.compile(own, nil, map()).sql, 1, true)
+  end)
+
+  it("keeps no statement, and no statement keeps it", function()
+    local maps = setmetatable({}, { __mode = "v" })
+    maps[1] = SchemaMap.of({ app = "soon gone" }, "spec")
+    compiler.compile(stmt, nil, maps[1])
+    local statements = setmetatable({}, { __mode = "v" })
+    local map = SchemaMap.of({ app = "tenant" }, "spec")
+    statements[1] = stmt:limit(1)
+    compiler.compile(statements[1], nil, map)
+    for _ = 1, 2 do collectgarbage() end
+    assert.is_nil(maps[1])
+    assert.is_nil(statements[1])
+    assert.equal("tenant", map:translate "app")
   end)
 
   it("gives tables without a schema one, or takes it away", function()

@@ -9,6 +9,7 @@ local errors = require "pgvector.errors"
 local execute = require "pgvector.driver.execute"
 local identifiers = require "pgvector.sql.compiler.identifiers"
 local observe = require "pgvector.engine.observe"
+local SchemaMap = require "pgvector.sql.schema_map"
 
 local copying = {}
 
@@ -66,7 +67,7 @@ class.seal(Copy)
 ---- where the rows go -------------------------------------------------------------
 
 -- The table's SQL name and the columns to be written: `{ name =, type = }`.
-local function resolve(target, wanted)
+local function resolve(target, wanted, map)
   if type(target) == "string" then
     if not wanted then
       errors.raise("ArgumentError", "copy_in: a table given by name needs the names of its columns")
@@ -90,7 +91,7 @@ local function resolve(target, wanted)
     end
     columns[i] = column
   end
-  return identifiers.qualified(from.schema, from.name), columns
+  return SchemaMap.qualified(map, from), columns
 end
 
 -- Binary COPY converts nothing, so the encoder goes by the types that the table
@@ -109,7 +110,7 @@ local function encoder_for(execution, link, table_name, columns, list)
       kind = kind, oid = oids[i], name = column.name,
       elem_oid = kind:find("%[%]$") and execution.typeinfo:_element_of(oids[i]) or nil,
       dim = sized and mods[i] > 0 and mods[i] or nil,
-      convert = declared and declared.convert,
+      convert = declared and declared.convert, null = declared and declared.null,
       binary = execution.typeinfo.kinds[oids[i]] ~= false,
     }
   end
@@ -172,7 +173,7 @@ function copying.copy_in(conn, target, wanted, source)
   end
   local link = conn:_autobegin()
   link:_check_idle()
-  local table_name, columns = resolve(target, wanted)
+  local table_name, columns = resolve(target, wanted, conn._schema_map)
   local names = {}
   for i, column in ipairs(columns) do names[i] = identifiers.quote(column.name) end
   local list = table.concat(names, ", ")

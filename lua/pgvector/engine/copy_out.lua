@@ -20,7 +20,7 @@ local PIECES = 64
 
 -- Turns what the user wants to read into SQL without parameters.
 -- @return the SQL, the compiled statement or nil
-local function source_of(target)
+local function source_of(target, map)
   if type(target) == "string" then return "SELECT * FROM " .. identifiers.dotted(target) end
   local stmt = target
   if not compiler.is_executable(target) then
@@ -30,7 +30,7 @@ local function source_of(target)
     end
     stmt = select_.select(coerce.from(target))
   end
-  local compiled = compiler.compile(stmt, { literal_binds = true })
+  local compiled = compiler.compile(stmt, { literal_binds = true }, map)
   if compiled.kind == "ddl" then
     errors.raise("ArgumentError", "copy_out: expected a statement that returns rows")
   end
@@ -51,7 +51,7 @@ end
 -- @param target a statement, a table, a model, or a table's name
 -- @treturn Reader
 function copy_out.open(conn, target)
-  local sql, compiled = source_of(target)
+  local sql, compiled = source_of(target, conn._schema_map)
   local stmt = compiler.is_executable(target) and target or sql
   return observe.watched(conn, stmt, nil, Reader._open, conn, "COPY", compiled and compiled.settings, function(link)
     link.statement = { sql = sql, n = 0 }

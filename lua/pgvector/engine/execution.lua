@@ -79,17 +79,23 @@ end
 
 ---- encoders ---------------------------------------------------------------------
 
+-- The schema of a type; an enum's is translated like that of tables.
+local function schema_of(type, map)
+  if map and type.family == "enum" then return map:translate(type.schema) end
+  return type.schema
+end
+
 -- Fills in what only the database knows about a parameter's type.
-function Execution:_complete_spec(link, spec, type)
+function Execution:_complete_spec(link, spec, type, map)
   local elem = type and type.elem
   if elem then
     if elem.oid then
       spec.elem_oid, spec.oid = elem.oid, self.typeinfo.builtin_array(elem.oid)
     elseif elem.type_name then
-      spec.elem_oid, spec.oid = self.typeinfo:_oid_of(link, elem.type_name, elem.schema)
+      spec.elem_oid, spec.oid = self.typeinfo:_oid_of(link, elem.type_name, schema_of(elem, map))
     end
   elseif type and type.type_name and not type.oid then
-    spec.oid = self.typeinfo:_oid_of(link, type.type_name, type.schema)
+    spec.oid = self.typeinfo:_oid_of(link, type.type_name, schema_of(type, map))
   end
   spec.oid = spec.oid or type and type.oid or 0
   return spec
@@ -108,7 +114,7 @@ function Execution:_add_encoder(link, plan, compiled)
   local specs, vector_oids = {}, nil
   for i, bind in ipairs(binds) do
     local spec = bind.type:bind_spec(bind.name or bind.key)
-    specs[i] = self:_complete_spec(link, spec, bind.type)
+    specs[i] = self:_complete_spec(link, spec, bind.type, compiled.schema_map)
     if spec.kind == "unknown" then
       vector_oids = vector_oids or self.typeinfo:_vector_oids(link)
       plan.untyped = plan.untyped or {}
@@ -162,7 +168,7 @@ local function column_spec(kind, name, column)
   if wanted and wanted.kind and wanted.kind:match("^[^:]*") == kind then kind = wanted.kind end
   -- an array of a type that is read as text only (a range, a tsvector)
   if kind == "text" and wanted and wanted.kind == "text[]" and not column.type.binary then kind = "text[]" end
-  return { kind = kind, name = name, convert = convert or json_readers[kind] }
+  return { kind = kind, name = name, convert = convert or json_readers[kind], null = wanted and wanted.null }
 end
 
 -- The decoder of a result, and the names of its columns.
@@ -228,15 +234,24 @@ local function known_binary(compiled)
   return true
 end
 
+-- The schema that a map gives the enum of a parameter: nil if it is none.
+local function enum_schema(type, map)
+  type = type.elem or type
+  return type.family == "enum" and schema_of(type, map) or nil
+end
+
 -- What a plan depends on besides the SQL: the types, and the parameters' names,
 -- which errors tell. It must not keep the statement, which has values.
 local function signature_of(compiled)
-  local types_of_binds, names, types_of_columns = {}, {}, {}
+  local types_of_binds, names, schemas, types_of_columns = {}, {}, {}, {}
   for i, bind in ipairs(compiled.binds) do
     types_of_binds[i], names[i] = bind.type, bind.name or bind.key or false
+    schemas[i] = enum_schema(bind.type, compiled.schema_map)
   end
   for i, column in ipairs(compiled.columns or {}) do types_of_columns[i] = column.type or false end
-  return { binds = types_of_binds, names = names, columns = types_of_columns, kind = compiled.kind }
+  return {
+    binds = types_of_binds, names = names, schemas = schemas, columns = types_of_columns, kind = compiled.kind,
+  }
 end
 
 -- Is a plan that was made for the same SQL right for this compilation?
@@ -245,7 +260,10 @@ local function suits(plan, compiled)
   if of.kind ~= compiled.kind or #of.binds ~= #binds or #of.columns ~= #columns then return false end
   for i = 1, #binds do
     local bind = binds[i]
-    if of.names[i] ~= (bind.name or bind.key or false) or not base.same(of.binds[i], bind.type) then return false end
+    if of.names[i] ~= (bind.name or bind.key or false) or not base.same(of.binds[i], bind.type)
+        or of.schemas[i] ~= enum_schema(bind.type, compiled.schema_map) then
+      return false
+    end
   end
   for i = 1, #columns do
     local one, other = of.columns[i], columns[i].type or false

@@ -10,6 +10,7 @@ local Execution = require "pgvector.engine.execution"
 local events = require "pgvector.util.events"
 local Link = require "pgvector.driver.link"
 local observe = require "pgvector.engine.observe"
+local options_of = require "pgvector.engine.options"
 local Pool = require "pgvector.engine.pool"
 local PreparedStatements = require "pgvector.driver.prepare"
 local retry = require "pgvector.engine.retry"
@@ -27,13 +28,14 @@ local defaults = {
   pool_use_lifo = false, pool_reset_on_return = "rollback", echo = false, hide_parameters = false,
   isolation_level = false, connect_args = false, wait = "auto", timezone = false,
   prepared_statements = true, statement_timeout = false, warn = false, forbid_lazy = false,
+  execution_options = false,
 }
 
 local checks = {
   pool_size = "number", max_overflow = "number", pool_timeout = "number", pool_recycle = "number",
   pool_pre_ping = "boolean", pool_use_lifo = "boolean", hide_parameters = "boolean",
   connect_args = "table", timezone = "string", prepared_statements = "boolean",
-  statement_timeout = "number", warn = "function",
+  statement_timeout = "number", warn = "function", execution_options = "table",
 }
 
 local function read_options(given)
@@ -50,7 +52,6 @@ local function read_options(given)
     end
     options[name] = value
   end
-  options.isolation_level = options.isolation_level and Connection._check_isolation(options.isolation_level)
   local limit = options.statement_timeout
   if limit and (limit < 0 or limit ~= limit) then
     errors.raise("ArgumentError", "create_engine: statement_timeout: expected seconds, got %s", tostring(limit))
@@ -80,13 +81,17 @@ end
 -- @raise ArgumentError
 function Engine._new(target, options)
   options = read_options(options)
+  local fields = options_of.fields(options_of.defaults, { isolation_level = options.isolation_level or nil },
+    "create_engine")
   local keywords = url.keywords(target, options.connect_args or nil)
   local waiter = wait.resolve(options.wait)
   local self = setmetatable({
     _options = options,
+    _connection_fields = options_of.fields(fields, options.execution_options or {}, "create_engine: execution_options"),
     _keywords = keywords,
     _execution = Execution.new(TypeInfo.new(), options.hide_parameters, echo_function(options.echo)),
   }, Engine)
+  self._hub = self -- where listeners are kept, also those of views
   local function reach(lease)
     local link = Link.connect(keywords, waiter, lease)
     local ok, err = pcall(link._pin_settings, link, options.timezone or nil,
@@ -171,7 +176,7 @@ end
 
 -- A listener that refuses a connection must not keep it from the pool.
 function Engine:_tell_checkout(conn)
-  local ok, err = pcall(events.fire, self, "checkout", conn)
+  local ok, err = pcall(events.fire, self._hub, "checkout", conn)
   if not ok then
     conn:close()
     error(err, 0)
@@ -185,7 +190,7 @@ end
 -- @raise OperationalError if the server cannot be reached, TimeoutError if all are out
 function Engine:connect(fn)
   local conn = Connection._new(self, self._pool:checkout())
-  if self._listeners then self:_tell_checkout(conn) end
+  if self._hub._listeners then self:_tell_checkout(conn) end
   if fn == nil then return conn end
   return scope.with({
     is_active = true,
@@ -219,13 +224,33 @@ function Engine:retry(fn, options)
   return retry.run(self, fn, options)
 end
 
+--- The same engine, whose connections have other options: for each tenant one,
+-- with a pool, listeners and prepared statements in common.
+-- @tparam table options as for Connection:execution_options; the rest is as in this engine
+-- @treturn Engine
+function Engine:execution_options(options)
+  local hub = self._hub
+  local mt = { __index = self, __ancestors = Engine.__ancestors, __name = Engine.__name }
+  mt.__tostring = Engine.__tostring
+  function mt._events() return hub, observe.events end
+  return setmetatable({
+    _connection_fields = options_of.fields(self._connection_fields, options, "execution_options"),
+  }, mt)
+end
+
 --- Closes the pool's connections; the engine stays usable and opens new ones.
 function Engine:dispose() self._pool:dispose() end
 
 --- The pool's counters: `{ size=, checked_in=, checked_out=, overflow= }`.
 function Engine:pool_status() return self._pool:status() end
 
-function Engine:_ddl_runner(fn)
+-- `options.autocommit`: what is run cannot run in a transaction.
+function Engine:_ddl_runner(fn, options)
+  if options and options.autocommit then
+    return self:connect(function(conn)
+      return conn:execution_options{ isolation_level = "AUTOCOMMIT" }:_ddl_runner(fn)
+    end)
+  end
   return self:begin(function(conn) return conn:_ddl_runner(fn) end)
 end
 

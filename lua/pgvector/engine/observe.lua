@@ -14,8 +14,8 @@ observe.events = {
 
 --- Tells of an event of a connection: its listeners get it and `...`.
 function observe.tell(conn, name, ...)
-  local engine = conn.engine
-  if engine._listeners then events.fire(engine, name, conn, ...) end
+  local hub = conn.engine._hub
+  if hub._listeners then events.fire(hub, name, conn, ...) end
 end
 
 --- Tells that a connection is about to go back to the pool.
@@ -49,7 +49,7 @@ function observe.unreachable(engine, err) return handled(engine, { error = err }
 -- @tparam Connection conn
 -- @param stmt the statement, or SQL text
 -- @tparam ?table params
-function observe.before(conn, stmt, params) events.fire(conn.engine, "before_execute", conn, stmt, params) end
+function observe.before(conn, stmt, params) events.fire(conn.engine._hub, "before_execute", conn, stmt, params) end
 
 --- Tells that a statement has run.
 -- @tparam Connection conn
@@ -57,7 +57,7 @@ function observe.before(conn, stmt, params) events.fire(conn.engine, "before_exe
 -- @tparam ?table params
 -- @param result
 function observe.after(conn, stmt, params, result)
-  events.fire(conn.engine, "after_execute", conn, stmt, params, result)
+  events.fire(conn.engine._hub, "after_execute", conn, stmt, params, result)
 end
 
 --- Tells that a statement failed.
@@ -67,7 +67,7 @@ end
 -- @param err
 -- @return the error to raise
 function observe.failed(conn, stmt, params, err)
-  return handled(conn.engine, { connection = conn, statement = stmt, params = params, error = err })
+  return handled(conn.engine._hub, { connection = conn, statement = stmt, params = params, error = err })
 end
 
 --- Runs `fn(...)`, which runs a statement, before the eyes of the listeners.
@@ -79,7 +79,7 @@ end
 function observe.run(conn, stmt, params, fn, ...)
   observe.before(conn, stmt, params)
   local result
-  if events.of(conn.engine, "handle_error") then
+  if events.of(conn.engine._hub, "handle_error") then
     local ok
     ok, result = pcall(fn, ...)
     if not ok then error(observe.failed(conn, stmt, params, result), 0) end
@@ -92,7 +92,7 @@ end
 
 --- The same where nobody may be listening.
 function observe.watched(conn, stmt, params, fn, ...)
-  if conn.engine._listeners then return observe.run(conn, stmt, params, fn, ...) end
+  if conn.engine._hub._listeners then return observe.run(conn, stmt, params, fn, ...) end
   return fn(...)
 end
 

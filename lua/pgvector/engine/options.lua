@@ -1,13 +1,19 @@
---- Options of how statements are run, of a connection or of one statement.
+--- Options of how statements are run, of an engine's connections, of one
+-- connection or of one statement.
 -- @module pgvector.engine.options
 
 local compat = require "pgvector.compat"
 local errors = require "pgvector.errors"
+local SchemaMap = require "pgvector.sql.schema_map"
 
 local options = {}
 
+local function is_boolean(v) return type(v) == "boolean" end
+
 local checks = {
-  { "stream_results", "true or false", function(v) return type(v) == "boolean" end },
+  { "stream_results", "true or false", is_boolean },
+  { "readonly", "true or false", is_boolean },
+  { "deferrable", "true or false", is_boolean },
   { "timeout", "a positive number of seconds, or false",
     function(v) return v == false or type(v) == "number" and v > 0 end },
   { "yield_per", "a positive integer", function(v) return compat.is_integral(v) and v >= 1 end },
@@ -24,6 +30,59 @@ function options.check(given)
     end
   end
   return given
+end
+
+local isolation_levels = {
+  ["READ UNCOMMITTED"] = true, ["READ COMMITTED"] = true, ["REPEATABLE READ"] = true,
+  ["SERIALIZABLE"] = true, ["AUTOCOMMIT"] = true,
+}
+
+--- Checks an isolation level's name.
+-- @treturn string it, in upper case
+function options.isolation_level(level)
+  local name = type(level) == "string" and level:upper():gsub("_", " ")
+  if not isolation_levels[name] then
+    errors.raise("ArgumentError", "isolation_level: unknown level '%s'%s", tostring(level),
+      errors.did_you_mean(name or level, isolation_levels))
+  end
+  return name
+end
+
+--- What concerns transactions that have yet to begin.
+options.of_transactions = { isolation_level = true, readonly = true, deferrable = true }
+
+local of_connections = { timeout = true, stream_results = true, yield_per = true, schema_translate_map = true }
+for name in pairs(options.of_transactions) do of_connections[name] = true end
+
+--- What a connection does unless it is told otherwise: the fields that every
+-- connection has of this.
+options.defaults = {
+  _isolation = false,
+  _readonly = false,
+  _deferrable = false,
+  _timeout = false,     -- seconds that a command may take
+  _stream = false,      -- are rows read while they arrive?
+  _yield_per = false,
+  _schema_map = false,  -- which schema stands in for which
+}
+
+--- Those fields as options say.
+-- @tparam table fields what holds without them, with the keys of `defaults`
+-- @tparam table given options
+-- @tparam string where what a message calls the place
+-- @treturn table new fields
+function options.fields(fields, given, where)
+  options.check(errors.check_options(given, of_connections, where))
+  local made = {}
+  for name in pairs(options.defaults) do made[name] = fields[name] end
+  if given.isolation_level ~= nil then made._isolation = options.isolation_level(given.isolation_level) end
+  if given.readonly ~= nil then made._readonly = given.readonly end
+  if given.deferrable ~= nil then made._deferrable = given.deferrable end
+  if given.timeout ~= nil then made._timeout = given.timeout end
+  made._stream, made._yield_per = options.streaming(given, made._stream, made._yield_per)
+  local map = given.schema_translate_map
+  if map ~= nil then made._schema_map = map and SchemaMap.of(map, where) end
+  return made
 end
 
 --- Should rows be read while they arrive? `yield_per` implies it.

@@ -34,7 +34,7 @@ end
 -- Calls a method of the batch. What this statement failed with, or one that was
 -- sent before, goes through the listeners.
 local function converse(self, method, ...)
-  if not self._conn.engine._listeners then return method(self._batch, ...) end
+  if not self._conn.engine._hub._listeners then return method(self._batch, ...) end
   local ok, result = pcall(method, self._batch, ...)
   if ok then return result end
   local job = self._batch.culprit or self._link.statement or {}
@@ -51,7 +51,7 @@ end
 -- Sends what `stmt` became; the answer is for the user.
 local function expect(self, job, stmt, params)
   local conn = self._conn
-  if conn.engine._listeners then
+  if conn.engine._hub._listeners then
     job.stmt, job.params = stmt, params
     observe.before(conn, stmt, params)
     observe.tell(conn, "before_cursor_execute", job.sql, job.values)
@@ -81,7 +81,7 @@ function Pipeline:execute(stmt, params)
   if statement.is_row_list(params) then
     errors.raise("ArgumentError", "pipeline: expected the values of one execution; call execute for each row")
   end
-  local compiled, values = statement.compile(stmt, params)
+  local compiled, values = statement.compile(stmt, params, self._conn._schema_map)
   if stmt._execution_options then check_options(stmt._execution_options) end
   local job = self._execution:job(self._link, compiled, values)
   local wanted = compiled.settings

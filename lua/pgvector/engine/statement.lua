@@ -57,52 +57,61 @@ end
 -- A statement keeps the compilations for so many sets of keys.
 local MAX_SHAPES = 32
 
-local function keep_shape(stmt, name, compiled, names)
+-- What is kept of a statement, under the schema map of a connection if it has one.
+local function kept_of(stmt, map)
+  if map then return map.shapes[stmt] end
+  return stmt._shapes
+end
+
+local function keep_shape(stmt, map, name, compiled, names)
   local shape = { compiled = compiled, count = #names, keys = {} }
   for _, key in ipairs(names) do shape.keys[key] = true end
-  local kept = stmt._shapes
+  local kept = kept_of(stmt, map)
   if not kept or kept.count >= MAX_SHAPES then
     kept = { count = 0, by_name = {} }
-    stmt._shapes = kept
+    if map then map.shapes[stmt] = kept else stmt._shapes = kept end
   end
   kept.by_name[name], kept.count = shape, kept.count + 1
   return shape
 end
 
 -- Compiles a statement for rows with the keys of this one, once for each set of them.
-local function compile_for(stmt, row)
-  local kept = stmt._shapes
+local function compile_for(stmt, row, map)
+  local kept = kept_of(stmt, map)
   if kept and fits(kept.latest, row) then return kept.latest.compiled end
   local options = options_for(stmt, row)
-  if not options then return compiler.compile(stmt) end
+  if not options then return compiler.compile(stmt, nil, map) end
   local name = table.concat(options.keys, "\0")
-  local shape = kept and kept.by_name[name] or keep_shape(stmt, name, compiler.compile(stmt, options), options.keys)
-  stmt._shapes.latest = shape
+  local shape = kept and kept.by_name[name]
+    or keep_shape(stmt, map, name, compiler.compile(stmt, options, map), options.keys)
+  kept_of(stmt, map).latest = shape
   return shape.compiled
 end
 
 --- Compiles a statement for one execution.
 -- @param stmt what `check` let through
 -- @tparam ?table params values by name
+-- @tparam ?SchemaMap map the connection's
 -- @treturn table what sql.compiler gives
 -- @treturn table values in $n order
-function statement.compile(stmt, params)
+function statement.compile(stmt, params, map)
   if params and next(params) == nil then params = nil end
-  local compiled = params and compile_for(stmt, params) or compiler.compile(stmt)
+  local compiled = params and compile_for(stmt, params, map) or compiler.compile(stmt, nil, map)
   return compiled, compiler.values(compiled, params)
 end
 
 --- Compiles a statement for many executions.
 -- @param stmt what `check` let through
 -- @tparam table rows sequence of tables of values by name
+-- @tparam ?SchemaMap map the connection's
 -- @treturn table sequence of `{ compiled =, values = }`
-function statement.compile_rows(stmt, rows)
+function statement.compile_rows(stmt, rows, map)
   local jobs = {}
   for i, row in ipairs(rows) do
     if type(row) ~= "table" then
       errors.raise("ArgumentError", "params: row %d: expected a table, got %s", i, type(row))
     end
-    local compiled = compile_for(stmt, row)
+    local compiled = compile_for(stmt, row, map)
     jobs[i] = { compiled = compiled, values = compiler.values(compiled, row) }
   end
   return jobs

@@ -246,6 +246,16 @@ local function reordered(ready, result)
   return rows
 end
 
+-- How the further statements of eager loading are run: in the same schemas.
+local function executing(stmt)
+  local options = stmt._execution_options
+  local map = options and options.schema_translate_map
+  if not map then return loading.execute end
+  return function(session, further)
+    return loading.execute(session, further:execution_options{ schema_translate_map = map })
+  end
+end
+
 --- Runs a statement in a session.
 -- @tparam Session session
 -- @param stmt
@@ -273,7 +283,7 @@ function loading.execute(session, stmt, params, populate_existing)
   for _, list in ipairs{ ready.visible, ready.hidden } do
     for _, plan in ipairs(list) do
       if batch.loaded[plan] then
-        selectin.load(session, plan.mapper, batch.loaded[plan], plan.node, loading.execute)
+        selectin.load(session, plan.mapper, batch.loaded[plan], plan.node, executing(stmt))
       end
     end
   end

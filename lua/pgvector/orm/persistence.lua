@@ -1,7 +1,7 @@
 --- INSERT, UPDATE and DELETE of instances: which columns are sent, which come
 -- back, and how the statements of one kind travel together.
 --
--- Statements are compiled once per shape (table, columns sent, columns fetched)
+-- Statements are made once per shape (table, columns sent, columns fetched)
 -- and run as one batch. An INSERT's row comes back from its own execution, so
 -- that the order of the answers is certain. An instance whose model has several
 -- tables is a row in each.
@@ -79,8 +79,11 @@ end
 
 ---- plans: one statement to come -------------------------------------------------------
 
+-- Where a shape keeps its statement: beside columns and names.
+local STATEMENT = 1
+
 -- The columns with their values or expressions, and what to fetch. `shape` walks
--- a tree of shapes, whose ends keep the compiled statements.
+-- a tree of shapes, whose ends keep the statements.
 local function new_plan(object, state, tbl, verb)
   local statements = state.mapper._statements
   local shapes = statements[verb]
@@ -122,13 +125,13 @@ local function fetch(plan, attribute)
   if not attribute.deferred then take_back(plan, attribute) end
 end
 
--- A vector may be given as a table or text; from here on it is one.
+-- A vector may be given as a table or text; from here on it is one. What a type
+-- decorator makes of its values is not for the object to see.
 local function settled(plan, column, value)
-  local family = column.type.family
-  if family ~= "vector" and family ~= "bit" or value == null or type(value) == "userdata" or is_sql(value) then
-    return value
-  end
-  value = column.type:check(value)
+  local type_ = column.type
+  if type_.family ~= "vector" and type_.family ~= "bit" or type_.impl then return value end
+  if value == null or type(value) == "userdata" or is_sql(value) then return value end
+  value = type_:check(value)
   if plan.state.values[column.key] ~= nil then plan.state.values[column.key] = value end
   return value
 end
@@ -145,15 +148,14 @@ local function send(plan, column, value)
 end
 
 -- The compiled statement for a plan. One with SQL expressions among its values
--- is compiled for itself.
-local function compiled_for(plan, build)
-  if plan.has_expression then return compiler.compile(build(plan)) end
-  local compiled = plan.shape.compiled
-  if not compiled then
-    compiled = compiler.compile(build(plan))
-    plan.shape.compiled = compiled
+-- is made for itself.
+local function compiled_for(conn, plan, build)
+  local statement = not plan.has_expression and plan.shape[STATEMENT]
+  if not statement then
+    statement = build(plan)
+    if not plan.has_expression then plan.shape[STATEMENT] = statement end
   end
-  return compiled
+  return compiler.compile(statement, nil, conn._schema_map)
 end
 
 -- Calls a default: a function makes the value, anything else is it.
@@ -198,6 +200,8 @@ local function insert_plan(object, state, tbl)
       send(plan, column, default_value(column.default))
     elseif column:_has_server_default() then
       if column.primary_key then take_back(plan, column) else fetch(plan, column) end
+    elseif column.type.sees_null then
+      send(plan, column, null)
     end
   end
   if version and not version.column and version.table == tbl then take_back(plan, version) end
@@ -351,7 +355,7 @@ function persistence.insert(conn, mapper, objects)
     for i, pair in ipairs(objects) do
       local plan = insert_plan(pair[1], pair[2], tbl)
       plans[i] = plan
-      jobs[i] = job_for(compiled_for(plan, build_insert), plan.values)
+      jobs[i] = job_for(compiled_for(conn, plan, build_insert), plan.values)
     end
     take_rows(plans, run(conn, jobs))
   end
@@ -438,7 +442,7 @@ function persistence.update(conn, mapper, objects)
         local params = row_params(triple[2], tbl)
         for key, value in pairs(plan.values) do params[key] = value end
         plans[#plans + 1] = plan
-        jobs[#jobs + 1] = job_for(compiled_for(plan, build_update), params)
+        jobs[#jobs + 1] = job_for(compiled_for(conn, plan, build_update), params)
       end
     end
     if #jobs > 0 then
@@ -491,8 +495,9 @@ function persistence.delete(conn, mapper, objects)
   for i = #mapper.tables, 1, -1 do
     local tbl = mapper.tables[i]
     local key = "delete\0" .. tbl.key
-    local compiled = mapper._statements[key] or compiler.compile(build_delete(mapper, tbl))
-    mapper._statements[key] = compiled
+    local statement = mapper._statements[key] or build_delete(mapper, tbl)
+    mapper._statements[key] = statement
+    local compiled = compiler.compile(statement, nil, conn._schema_map)
     local jobs = {}
     for j, pair in ipairs(objects) do jobs[j] = job_for(compiled, row_params(pair[2], tbl)) end
     local result = run(conn, jobs)

@@ -7,7 +7,7 @@
 
 local ddl = require "pgvector.sql.ddl"
 local events = require "pgvector.util.events"
-local identifiers = require "pgvector.sql.compiler.identifiers"
+local SchemaMap = require "pgvector.sql.schema_map"
 local sort = require "pgvector.sql.sort"
 
 local create = {}
@@ -20,7 +20,12 @@ local extension_of = {
 --- What can be listened to at tables and metadata; see pgvector.util.events.
 create.events = { before_create = true, after_create = true, before_drop = true, after_drop = true }
 
-local function qualified(object) return identifiers.qualified(object.schema, object.name) end
+-- Names as a connection's statements have them, by the schemas that stand in
+-- for those of the definitions.
+local function naming(conn)
+  local map = conn and conn._schema_map or nil
+  return function(object) return SchemaMap.qualified(map, object) end
+end
 
 --- The innermost type: an array's element, a decorator's implementation.
 function create.base_type(type)
@@ -30,7 +35,7 @@ end
 
 -- What the columns of the tables need, each thing once, in column order;
 -- `pick(type, column)` gives the thing.
-local function needed(tables, pick)
+local function needed(qualified, tables, pick)
   local objects, seen = {}, {}
   for _, table in ipairs(tables) do
     for _, column in ipairs(table:_columns()) do
@@ -44,12 +49,12 @@ local function needed(tables, pick)
   return objects
 end
 
-local function enums_of(tables)
-  return needed(tables, function(type) return type.family == "enum" and type end)
+local function enums_of(qualified, tables)
+  return needed(qualified, tables, function(type) return type.family == "enum" and type end)
 end
 
-local function sequences_of(tables)
-  return needed(tables, function(_, column) return column.sequence end)
+local function sequences_of(qualified, tables)
+  return needed(qualified, tables, function(_, column) return column.sequence end)
 end
 
 --- The names of the extensions that tables need, unless the metadata says which it wants.
@@ -57,7 +62,7 @@ end
 function create.extensions_of(metadata, tables)
   if metadata.extensions then return metadata.extensions end
   local names = {}
-  for _, object in ipairs(needed(tables, function(type)
+  for _, object in ipairs(needed(naming(), tables, function(type)
     local name = type.family ~= "enum" and extension_of[type.type_name]
     return name and { name = name }
   end)) do
@@ -101,12 +106,12 @@ function create.existing(run, things)
 end
 
 -- An index lives in the schema of its table.
-local function index_exists(run, index)
-  local name = identifiers.qualified(index.table.schema, index.name)
+local function index_exists(run, conn, index)
+  local name = naming(conn){ schema = index.table.schema, name = index.name }
   return create.existing(run, { { "index", name } })("index", name)
 end
 
-local function survey(run, checks, metadata, tables)
+local function survey(run, qualified, checks, metadata, tables)
   local things = {}
   local function add(kind, objects)
     for _, object in ipairs(objects) do
@@ -115,8 +120,8 @@ local function survey(run, checks, metadata, tables)
   end
   if checks == "tables" then add("table", tables) end
   if checks ~= "nothing" then
-    add("type", enums_of(tables))
-    add("sequence", sequences_of(tables))
+    add("type", enums_of(qualified, tables))
+    add("sequence", sequences_of(qualified, tables))
     add("extension", create.extensions_of(metadata, tables))
   end
   return create.existing(run, things)
@@ -179,7 +184,8 @@ end
 function create.create_tables(metadata, bind, tables, checks, is_all)
   local order, late = create.order(tables)
   bind:_ddl_runner(function(run, conn)
-    local exists = survey(run, checks, metadata, order)
+    local qualified = naming(conn)
+    local exists = survey(run, qualified, checks, metadata, order)
     local missing = {}
     for _, table in ipairs(order) do
       if not exists("table", qualified(table)) then missing[#missing + 1] = table end
@@ -188,10 +194,10 @@ function create.create_tables(metadata, bind, tables, checks, is_all)
     for _, name in ipairs(create.extensions_of(metadata, missing)) do
       if not exists("extension", name) then run(ddl.create_extension(name, { if_not_exists = true })) end
     end
-    for _, enum in ipairs(enums_of(missing)) do
+    for _, enum in ipairs(enums_of(qualified, missing)) do
       if not exists("type", qualified(enum)) then run(ddl.create_enum(enum)) end
     end
-    for _, sequence in ipairs(sequences_of(missing)) do
+    for _, sequence in ipairs(sequences_of(qualified, missing)) do
       if not exists("sequence", qualified(sequence)) then run(ddl.create_sequence(sequence)) end
     end
     for _, table in ipairs(missing) do
@@ -212,24 +218,24 @@ end
 
 --- Creates an index.
 function create.create_index(index, bind, checkfirst)
-  bind:_ddl_runner(function(run)
-    if checkfirst and index_exists(run, index) then return end
+  bind:_ddl_runner(function(run, conn)
+    if checkfirst and index_exists(run, conn, index) then return end
     run(ddl.create_index(index))
   end, { autocommit = index.concurrently })
 end
 
 --- Drops an index.
 function create.drop_index(index, bind, checkfirst)
-  bind:_ddl_runner(function(run)
-    if checkfirst and not index_exists(run, index) then return end
+  bind:_ddl_runner(function(run, conn)
+    if checkfirst and not index_exists(run, conn, index) then return end
     run(ddl.drop_index(index))
   end, { autocommit = index.concurrently })
 end
 
 -- Creates or drops one object, unless it is already so.
 local function one(kind, object, bind, checkfirst, wanted, statements)
-  bind:_ddl_runner(function(run)
-    local name = qualified(object)
+  bind:_ddl_runner(function(run, conn)
+    local name = naming(conn)(object)
     if checkfirst and create.existing(run, { { kind, name } })(kind, name) == wanted then return end
     for _, statement in ipairs(statements) do run(statement) end
   end)
@@ -304,7 +310,8 @@ function create.drop_tables(metadata, bind, tables, checks, is_all)
     if not dropped[table] then others[#others + 1] = table end
   end
   bind:_ddl_runner(function(run, conn)
-    local exists = survey(run, checks, metadata, order)
+    local qualified = naming(conn)
+    local exists = survey(run, qualified, checks, metadata, order)
     local present, going = {}, {}
     for _, table in ipairs(order) do
       present[table] = checks ~= "tables" or exists("table", qualified(table))
@@ -322,8 +329,8 @@ function create.drop_tables(metadata, bind, tables, checks, is_all)
     end
     local function drop_unused(kind, of, drop)
       local in_use = {}
-      for _, object in ipairs(of(others)) do in_use[qualified(object)] = true end
-      for _, object in ipairs(of(order)) do
+      for _, object in ipairs(of(qualified, others)) do in_use[qualified(object)] = true end
+      for _, object in ipairs(of(qualified, order)) do
         local name = qualified(object)
         if not in_use[name] and (checks == "nothing" or exists(kind, name)) then run(drop(object)) end
       end

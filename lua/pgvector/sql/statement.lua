@@ -4,6 +4,7 @@
 local class = require "pgvector.class"
 local errors = require "pgvector.errors"
 local element = require "pgvector.sql.element"
+local SchemaMap = require "pgvector.sql.schema_map"
 
 local statement = {}
 
@@ -85,18 +86,6 @@ local function check_setting(option, value)
   return { name = name, value = value }
 end
 
-local function check_schema_map(map)
-  if type(map) ~= "table" then
-    errors.raise("ArgumentError", "execution_options: schema_translate_map: expected a table, got %s", type(map))
-  end
-  for from, to in pairs(map) do
-    if type(from) ~= "string" or to ~= false and (type(to) ~= "string" or to == "") then
-      errors.raise("ArgumentError", "execution_options: schema_translate_map: expected names by names; \"\" stands "
-        .. "for no schema, and false means none")
-    end
-  end
-end
-
 --- Options for whoever runs the statement: `stream_results`, `yield_per`, `timeout`;
 -- `schema_translate_map = { app = "tenant_7" }`, where "" stands for tables
 -- without a schema; and search parameters that are set for this statement alone:
@@ -118,7 +107,9 @@ function Statement:execution_options(options)
       merged[key] = value
     end
   end
-  if merged.schema_translate_map ~= nil then check_schema_map(merged.schema_translate_map) end
+  if merged.schema_translate_map ~= nil then
+    merged.schema_translate_map = SchemaMap.of(merged.schema_translate_map, "execution_options")
+  end
   local copy = self:_copy()
   copy._execution_options = merged
   if #found > 0 then

@@ -18,6 +18,7 @@ base.Type = Type
 -- Defaults of a type; a definition below overrides what differs.
 Type.family = "other"
 Type.binary = false
+Type.sees_null = false -- are its functions called for NULL, too?
 
 function Type:__tostring() return self:_ddl() end
 
@@ -27,7 +28,8 @@ function Type:__newindex(key)
   errors.raise("InvalidRequestError", "a type cannot be changed (setting '%s' of %s)", tostring(key), self:_ddl())
 end
 
--- The name in DDL and in casts.
+-- The name in DDL and in casts; what has a schema has the one that stands in for
+-- it by a map (`map:translate(schema)`), if there is one.
 function Type:_ddl() return self.ddl_name end
 
 -- Makes the type that a call with arguments means.
@@ -48,21 +50,22 @@ end
 
 --- How a value of the type is sent: what `core.encoder` takes.
 -- @tparam[opt] string name the column's or parameter's name, for messages
--- @treturn table `{ kind=, oid=, dim=, convert=, type=, name= }`
+-- @treturn table `{ kind=, oid=, dim=, convert=, null=, type=, name= }`
 function Type:bind_spec(name)
   return {
     kind = self.bind_kind or self.kind, oid = self.oid, dim = self.dim,
-    convert = self:_bind_convert(), type = self, name = name,
+    convert = self:_bind_convert(), null = self.sees_null, type = self, name = name,
   }
 end
 
 --- How a value of the type is read: what `core.decoder` takes.
--- @treturn table `{ kind=, convert= }`
+-- @treturn table `{ kind=, convert=, null= }`
 function Type:result_spec()
-  return { kind = self.result_kind or self.kind, convert = self:_result_convert() }
+  return { kind = self.result_kind or self.kind, convert = self:_result_convert(), null = self.sees_null }
 end
 
--- The function that a value passes before it is sent, after it was read.
+-- The function that a value passes before it is sent, after it was read. NULL is
+-- `pg.null` for those that see it, and it may come out as that or as nil.
 function Type:_bind_convert() return nil end
 function Type:_result_convert() return nil end
 
@@ -74,6 +77,7 @@ function Type:check(value) return value end
 
 --- A value as a constant in SQL text.
 -- @param value a value of the type, or `pg.null`
+-- @tparam[opt] SchemaMap map by which a type in it is named
 -- @treturn string
 function Type:literal(value)
   if value == nil or value == core.null then return "NULL" end

@@ -44,26 +44,32 @@ function ARRAY:_configure(elem, options)
   }
 end
 
-function ARRAY:_ddl()
+function ARRAY:_ddl(map)
   if not self.elem then return "ARRAY" end
-  return tostring(self.elem) .. ("[]"):rep(self.dimensions or 1)
+  return self.elem:_ddl(map) .. ("[]"):rep(self.dimensions or 1)
+end
+
+-- An element as `f` makes it.
+local function convert(element, f, sees_null)
+  if element ~= core.null or sees_null then element = f(element) end
+  if element == nil then return core.null end
+  return element
 end
 
 -- Applies `f` to every element. `depth` tells how many levels are the array's:
 -- an element may itself be a table (a vector, a JSON document).
-local function map(value, f, depth)
+local function each(value, f, depth, sees_null)
   if type(value) ~= "table" then
     base.data_error("22P02", "an array must be a sequence, not %s", base.describe(value))
   end
   local result = {}
   for i = 1, value.n or #value do
     local element = value[i]
-    if element == nil or element == core.null then
-      result[i] = core.null
-    elseif depth > 1 then
-      result[i] = map(element, f, depth - 1)
+    if element == nil then element = core.null end
+    if depth > 1 and element ~= core.null then
+      result[i] = each(element, f, depth - 1, sees_null)
     else
-      result[i] = f(element)
+      result[i] = convert(element, f, sees_null)
     end
   end
   return result
@@ -78,22 +84,20 @@ end
 function ARRAY:_bind_convert()
   local f = self.elem and self.elem:_bind_convert()
   if not f then return nil end
-  local depth = self.dimensions or 1
-  return function(value) return map(value, f, depth) end
+  local depth, sees_null = self.dimensions or 1, self.elem.sees_null
+  return function(value) return each(value, f, depth, sees_null) end
 end
 
 -- The result's own nesting tells its dimensions; a decoded element is never a
 -- table before it is converted.
-local function map_result(value, f)
+local function map_result(value, f, sees_null)
   local result = {}
   for i = 1, #value do
     local element = value[i]
-    if element == core.null then
-      result[i] = element
-    elseif type(element) == "table" then
-      result[i] = map_result(element, f)
+    if type(element) == "table" then
+      result[i] = map_result(element, f, sees_null)
     else
-      result[i] = f(element)
+      result[i] = convert(element, f, sees_null)
     end
   end
   return result
@@ -102,30 +106,28 @@ end
 function ARRAY:_result_convert()
   local f = self.elem and self.elem:_result_convert()
   if not f then return nil end
-  return function(value) return map_result(value, f) end
+  local sees_null = self.elem.sees_null
+  return function(value) return map_result(value, f, sees_null) end
 end
 
 function ARRAY:check(value)
   local elem = self.elem
-  if elem then map(value, function(element) elem:check(element) return element end, self.dimensions or 1) end
+  if elem then each(value, function(element) elem:check(element) return element end, self.dimensions or 1) end
   return value
 end
 
-local function literal_elements(self, value, depth)
-  local parts = map(value, function(element)
-    if depth > 1 then return literal_elements(self, element, depth - 1) end
-    return self.elem:literal(element)
-  end, 1)
-  for i = 1, #parts do
-    if parts[i] == core.null then parts[i] = "NULL" end
-  end
+local function literal_elements(self, value, depth, schemas)
+  local parts = each(value, function(element)
+    if depth > 1 and element ~= core.null then return literal_elements(self, element, depth - 1, schemas) end
+    return self.elem:literal(element, schemas)
+  end, 1, true)
   return (depth < (self.dimensions or 1) and "[" or "ARRAY[") .. table.concat(parts, ", ") .. "]"
 end
 
 --- An array constant: `ARRAY['a', 'b']::TEXT[]`.
-function ARRAY:literal(value)
+function ARRAY:literal(value, schemas)
   if value == nil or value == core.null then return "NULL" end
-  return literal_elements(self, value, self.dimensions or 1) .. "::" .. tostring(self)
+  return literal_elements(self, value, self.dimensions or 1, schemas) .. "::" .. self:_ddl(schemas)
 end
 
 -- Enum -------------------------------------------------------------------
@@ -158,9 +160,11 @@ function Enum:_configure(options, ...)
   return self:_with{ name = options.name, schema = options.schema, type_name = options.name, enums = labels, set = set }
 end
 
-function Enum:_ddl()
+function Enum:_ddl(map)
   if not self.name then return "ENUM" end
-  return identifiers.qualified(self.schema, self.name)
+  local schema = self.schema
+  if map then schema = map:translate(schema) end
+  return identifiers.qualified(schema, self.name)
 end
 
 function Enum:check(value)
@@ -179,11 +183,12 @@ end
 
 --- A type that converts values on top of another one:
 -- `pg.TypeDecorator{ impl = pg.Text, bind = function(v) … end, result = function(v) … end }`.
--- NULL passes by without either function.
+-- NULL passes by without either function; with `null = true` they see it as
+-- `pg.null`. What they return as nil or `pg.null` is NULL.
 composite.TypeDecorator = base.define("TypeDecorator", { ddl_name = "?" })
 local TypeDecorator = getmetatable(composite.TypeDecorator)
 
-local decorator_options = { impl = true, bind = true, result = true, name = true }
+local decorator_options = { impl = true, bind = true, result = true, null = true }
 
 function TypeDecorator:_configure(options, ...)
   if select("#", ...) > 0 then errors.raise("ArgumentError", "TypeDecorator takes one table") end
@@ -194,44 +199,58 @@ function TypeDecorator:_configure(options, ...)
       errors.raise("ArgumentError", "TypeDecorator: %s must be a function, not %s", key, class.describe(options[key]))
     end
   end
+  if options.null ~= nil and type(options.null) ~= "boolean" then
+    errors.raise("ArgumentError", "TypeDecorator: null must be true or false, not %s", class.describe(options.null))
+  end
   return self:_with{
-    impl = impl, bind = options.bind, result = options.result, kind = impl.kind, bind_kind = impl.bind_kind,
+    impl = impl, bind = options.bind, result = options.result, null = options.null or false,
+    sees_null = options.null or impl.sees_null, kind = impl.kind, bind_kind = impl.bind_kind,
     result_kind = impl.result_kind, oid = impl.oid, dim = impl.dim, family = impl.family, binary = impl.binary,
     type_name = impl.type_name, schema = impl.schema, elem = impl.elem,
   }
 end
 
-function TypeDecorator:_ddl() return self.impl and tostring(self.impl) or "?" end
+function TypeDecorator:_ddl(map) return self.impl and self.impl:_ddl(map) or "?" end
 
 function TypeDecorator:bind_spec(name)
   local spec = self.impl:bind_spec(name)
-  spec.convert, spec.type = self:_bind_convert(), self
+  spec.convert, spec.null, spec.type = self:_bind_convert(), self.sees_null, self
   return spec
 end
 
--- first then second, where either may be missing
-local function chain(first, second)
-  if not (first and second) then return first or second end
+-- Passes a value through a function, NULL only if that sees it.
+local function pass(f, sees_null, value)
+  if value == nil then value = core.null end
+  if not f or value == core.null and not sees_null then return value end
+  return f(value)
+end
+
+function TypeDecorator:_bind_convert()
+  local outer, inner = self.bind, self.impl:_bind_convert()
+  if not outer then return inner end
+  local outer_null, inner_null = self.null, self.impl.sees_null
+  return function(value) return pass(inner, inner_null, pass(outer, outer_null, value)) end
+end
+
+function TypeDecorator:_result_convert()
+  local inner, outer = self.impl:_result_convert(), self.result
+  if not outer then return inner end
+  local inner_null, outer_null = self.impl.sees_null, self.null
   return function(value)
-    value = first(value)
-    if value == nil or value == core.null then return value end
-    return second(value)
+    value = pass(inner, inner_null, value)
+    if value == core.null and not outer_null then return value end -- of JSON
+    value = pass(outer, outer_null, value)
+    if value == core.null then return nil end
+    return value
   end
 end
 
-function TypeDecorator:_bind_convert() return chain(self.bind, self.impl:_bind_convert()) end
-
-function TypeDecorator:_result_convert() return chain(self.impl:_result_convert(), self.result) end
-
 function TypeDecorator:check(value)
-  if self.bind then value = self.bind(value) end
+  value = pass(self.bind, self.null, value)
   if value == nil or value == core.null then return value end
   return self.impl:check(value)
 end
 
-function TypeDecorator:literal(value)
-  if self.bind and value ~= nil and value ~= core.null then value = self.bind(value) end
-  return self.impl:literal(value)
-end
+function TypeDecorator:literal(value, map) return self.impl:literal(pass(self.bind, self.null, value), map) end
 
 return composite

@@ -27,6 +27,8 @@ Connection.__close = Connection.close -- local conn <close> = engine:connect()
 
 --- Makes a connection over a link that was just taken out of the pool.
 function Connection._new(engine, link)
+  local of = engine._connection_fields
+  link.timeout = of._timeout
   return setmetatable({
     engine = engine,
     _link = link,
@@ -35,44 +37,31 @@ function Connection._new(engine, link)
     _succeeded = false,   -- has a statement succeeded in it?
     _savepoints = 0,
     _transaction = 0,     -- the number of the transaction
-    _isolation = engine._options.isolation_level,
-    _readonly = false,
-    _deferrable = false,
-    _timeout = false,     -- seconds that a command may take
-    _stream = false,      -- are rows read while they arrive?
-    _yield_per = false,
+    _isolation = of._isolation, _readonly = of._readonly, _deferrable = of._deferrable, _timeout = of._timeout,
+    _stream = of._stream, _yield_per = of._yield_per, _schema_map = of._schema_map, -- see engine.options
     _notice_handler = false,
     _closed = false,
   }, Connection)
 end
 
-local transaction_options = { isolation_level = true, readonly = true, deferrable = true }
-local known_options = { timeout = true, stream_results = true, yield_per = true }
-for name in pairs(transaction_options) do known_options[name] = true end
-
 --- Sets options of this connection, until it is closed.
 -- @tparam table options `isolation_level` ("READ COMMITTED", "REPEATABLE READ",
 --   "SERIALIZABLE", "AUTOCOMMIT"), `readonly`, `deferrable`: of the transactions
 --   to come; `timeout`: the seconds that a statement may take; `stream_results`,
---   `yield_per`: rows of queries are read while they arrive, so many at a time
+--   `yield_per`: rows of queries are read while they arrive, so many at a time;
+--   `schema_translate_map`: other schemas in all SQL that is made from tables
 -- @treturn Connection itself
 function Connection:execution_options(options)
   self:_check_open()
-  options_of.check(errors.check_options(options, known_options, "execution_options"))
-  for name in pairs(transaction_options) do
+  local fields = options_of.fields(self, options, "execution_options")
+  for name in pairs(options_of.of_transactions) do
     if self._begun and options[name] ~= nil then
       errors.raise("InvalidRequestError",
         "a transaction is open: isolation_level, readonly and deferrable are set before it begins")
     end
   end
-  if options.isolation_level ~= nil then self._isolation = Connection._check_isolation(options.isolation_level) end
-  if options.readonly ~= nil then self._readonly = options.readonly end
-  if options.deferrable ~= nil then self._deferrable = options.deferrable end
-  self._stream, self._yield_per = options_of.streaming(options, self._stream, self._yield_per)
-  if options.timeout ~= nil then
-    self._timeout = options.timeout
-    if self._link then self._link.timeout = options.timeout end
-  end
+  for name, value in pairs(fields) do self[name] = value end
+  if self._link then self._link.timeout = self._timeout end
   return self
 end
 
@@ -148,7 +137,7 @@ function Connection:cursor(stmt, options)
   self:_check_open()
   options = options or {}
   statement.check("cursor", stmt, options.params)
-  local compiled = compiler.compile(stmt)
+  local compiled = compiler.compile(stmt, nil, self._schema_map)
   local values = compiler.values(compiled, options.params)
   return observe.watched(self, stmt, options.params, Cursor._open, self, compiled, values, options)
 end
@@ -208,7 +197,7 @@ function Connection:_with_ticks(seconds, tick, fn, ...)
   return options_of.restoring(function() link.waiter = waiter end, fn, ...)
 end
 
--- sql.schema's create_all and drop_all run DDL through this.
+-- sql.schema's create_all and drop_all run DDL through this: `fn(run, conn)`.
 function Connection:_ddl_runner(fn)
   return fn(function(stmt, params)
     local result

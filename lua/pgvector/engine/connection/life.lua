@@ -28,7 +28,7 @@ end
 --- Gives the connection back; what was not committed is rolled back. Idempotent.
 function Connection:close()
   if self._closed then return end
-  local err = self.engine._listeners and observe.leaving(self)
+  local err = self.engine._hub._listeners and observe.leaving(self)
   local link = self._link
   self._closed, self._link, self._begun = true, nil, false
   if link then self.engine:_give_back(link) end

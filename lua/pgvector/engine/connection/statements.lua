@@ -45,7 +45,7 @@ end
 -- @treturn Result all their rows, in order
 function Connection:_execute_many(jobs)
   local link = autobegin(self)
-  if self.engine._listeners then
+  if self.engine._hub._listeners then
     for _, job in ipairs(jobs) do
       observe.tell(self, "before_cursor_execute", job.compiled.sql, job.values)
     end
@@ -57,9 +57,9 @@ end
 
 local function run_statement(self, stmt, params, options)
   if statement.is_row_list(params) then
-    return self:_execute_many(statement.compile_rows(stmt, params))
+    return self:_execute_many(statement.compile_rows(stmt, params, self._schema_map))
   end
-  local compiled, values = statement.compile(stmt, params)
+  local compiled, values = statement.compile(stmt, params, self._schema_map)
   local wanted, chunk = options_of.streaming(options, self._stream, self._yield_per)
   if wanted and stream.suits(compiled.sql) then return stream.run(self, compiled, values, chunk) end
   return Connection._execute_compiled(self, compiled, values)
@@ -80,7 +80,7 @@ function Connection:execute(stmt, params)
   statement.check("execute", stmt, params)
   local options = stmt._execution_options
   local run = options and options_of.check(options).timeout ~= nil and run_in_time or run_statement
-  if self.engine._listeners then
+  if self.engine._hub._listeners then
     return observe.run(self, stmt, params, run, self, stmt, params, options)
   end
   return run(self, stmt, params, options)
@@ -122,7 +122,7 @@ function Connection:exec_sql(sql, params)
     errors.raise("ArgumentError", "exec_sql: expected SQL text, got %s", class.describe(sql))
   end
   local values, n = Execution.check_params(params)
-  if self.engine._listeners then
+  if self.engine._hub._listeners then
     return observe.run(self, sql, params, run_sql, self, sql, values, n)
   end
   return run_sql(self, sql, values, n)

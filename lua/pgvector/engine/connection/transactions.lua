@@ -13,22 +13,6 @@ local Connection = {} -- methods for pgvector.engine.connection
 --- Is a transaction open?
 function Connection:in_transaction() return self._begun end
 
-local isolation_levels = {
-  ["READ UNCOMMITTED"] = true, ["READ COMMITTED"] = true, ["REPEATABLE READ"] = true,
-  ["SERIALIZABLE"] = true, ["AUTOCOMMIT"] = true,
-}
-
---- Checks an isolation level's name.
--- @treturn string it, in upper case
-function Connection._check_isolation(level)
-  local name = type(level) == "string" and level:upper():gsub("_", " ")
-  if not isolation_levels[name] then
-    errors.raise("ArgumentError", "isolation_level: unknown level '%s'%s", tostring(level),
-      errors.did_you_mean(name or level, isolation_levels))
-  end
-  return name
-end
-
 -- A command of our own, without parameters or rows.
 function Connection:_command(sql)
   self._execution:command(self:_live_link(), sql)

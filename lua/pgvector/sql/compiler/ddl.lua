@@ -6,7 +6,6 @@
 -- @module pgvector.sql.compiler.ddl
 
 local constraints = require "pgvector.sql.constraints"
-local core = require "pgvector.core"
 local errors = require "pgvector.errors"
 local identifiers = require "pgvector.sql.compiler.identifiers"
 local index_methods = require "pgvector.sql.index_methods"
@@ -95,7 +94,7 @@ local function server_default(c, column)
   end
   -- a string is its text for every type: '{}' of a JSONB column
   if type(value) == "string" then return literal.string(value) end
-  return value == core.null and "NULL" or column.type:literal(value)
+  return column.type:literal(value, c.schema_map)
 end
 
 -- One column as CREATE TABLE and ADD COLUMN have it.
@@ -105,7 +104,7 @@ local function column_definition(c, column)
       "column '%s' of table '%s' has no type: what its foreign key refers to is not defined",
       column.name, column.table and column.table.name or "?")
   end
-  local parts = { quote(column.name), tostring(column.type) }
+  local parts = { quote(column.name), c:type_name(column.type) }
   if column.computed then
     parts[#parts + 1] = ("GENERATED ALWAYS AS (%s) %s"):format(expression(c, column.computed.expression),
       column.computed.stored and "STORED" or "VIRTUAL")
@@ -358,6 +357,7 @@ function visit.ddl_text(c, statement)
   -- `%%(table)s` is no name: what is doubled is out of the way meanwhile
   local sql = statement.sql:gsub("%%%%", "\0"):gsub("%%%((%a+)%)s", function(name)
     local object = names[name]
+    if name == "schema" then object = c:schema(object) end
     if not object then
       errors.raise("InvalidRequestError", "DDL: there is no '%s' here", name)
     end

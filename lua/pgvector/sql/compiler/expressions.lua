@@ -31,7 +31,7 @@ function visit.bind(c, node)
     errors.raise("InvalidRequestError", "parameter '%s' has no value to write into the SQL", tostring(node.key))
   end
   if type(value) == "function" then value = value() end
-  local text = node.type:literal(value)
+  local text = node.type:literal(value, c.schema_map)
   -- `1 / 2` of floats must not become one of integers
   if c.literal_binds ~= "ddl" and floats[node.type.kind] and text:find("^-?%d+$") then text = text .. ".0" end
   c:write(text)
@@ -247,7 +247,7 @@ function visit.array(c, node)
   c:write("]")
   if #node.items == 0 then
     c:write("::")
-    c:write(tostring(node.type))
+    c:write(c:type_name(node.type))
   end
 end
 

@@ -73,7 +73,7 @@ local function column_names(c, from)
     c:write(quote(column.name))
     if from.render_types then
       c:write(" ")
-      c:write(tostring(column.type))
+      c:write(c:type_name(column.type))
     end
   end
   c:write(")")

@@ -31,7 +31,7 @@ local function argument(c, arg, constant)
   c:visit(arg)
   if value and c.literal_binds and arg.type.family == "vector" then
     c:write("::")
-    c:write(tostring(arg.type))
+    c:write(c:type_name(arg.type))
   end
 end
 

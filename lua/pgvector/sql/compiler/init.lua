@@ -8,10 +8,11 @@
 
 local errors = require "pgvector.errors"
 local identifiers = require "pgvector.sql.compiler.identifiers"
+local SchemaMap = require "pgvector.sql.schema_map"
 
 local compiler = {}
 
-local quote, qualified = identifiers.quote, identifiers.qualified
+local quote = identifiers.quote
 
 -- The most parameters that the protocol allows in one statement.
 local MAX_PARAMETERS = 65535
@@ -36,11 +37,11 @@ compiler.register(require "pgvector.sql.compiler.dml")
 local Compiler = {}
 Compiler.__index = Compiler
 
-local function new(options)
+local function new(options, map)
   return setmetatable({
     buf = {}, n = 0, anonymous = {}, counters = {},
     literal_binds = options.literal_binds, keys = options.keys, bare = options.bare,
-    schema_map = options.schema_translate_map, describing = options.describing,
+    describing = options.describing, schema_map = map,
   }, Compiler)
 end
 
@@ -140,30 +141,22 @@ function Compiler:alias_name(from)
   return self:anonymous_name(from, stem)
 end
 
---- A table's name with its schema.
-function Compiler:table_name(tbl)
-  local schema, map = tbl.schema, self.schema_map
-  if map then
-    local mapped = map[schema or ""]
-    if mapped ~= nil then schema = mapped or nil end
-  end
-  return qualified(schema, tbl.name)
+--- The schema that stands in for one.
+function Compiler:schema(schema)
+  if self.schema_map then return self.schema_map:translate(schema) end
+  return schema
 end
 
+--- A table's name with its schema.
+function Compiler:table_name(tbl) return SchemaMap.qualified(self.schema_map, tbl) end
+
 --- A type's name, its schema translated too.
-function Compiler:type_name(type_)
-  local map = self.schema_map
-  if map and type_.family == "enum" then return self:table_name(type_) end
-  if map and type_.elem and type_.elem.family == "enum" then
-    return self:table_name(type_.elem) .. ("[]"):rep(type_.dimensions or 1)
-  end
-  return tostring(type_)
-end
+function Compiler:type_name(type_) return type_:_ddl(self.schema_map) end
 
 --- The text of a statement that stands within another as a whole, with its
 -- values as constants: a view's.
 function Compiler:whole(statement)
-  return run(statement, { literal_binds = true, schema_translate_map = self.schema_map }).sql
+  return run(statement, { literal_binds = true }, self.schema_map).sql
 end
 
 --- What stands before the dot of a column.
@@ -250,15 +243,14 @@ local function compile_statement(c, statement)
   c:paste(body, length)
 end
 
--- What the statement's execution options say about its text.
-local function own_options(c, statement)
+-- The schema map that a statement brings along.
+local function own_map(statement)
   local options = statement._execution_options
-  if options and options.schema_translate_map then c.schema_map = options.schema_translate_map end
+  return options and options.schema_translate_map
 end
 
-function run(statement, options)
-  local c = new(options)
-  if not c.schema_map then own_options(c, statement) end
+function run(statement, options, map)
+  local c = new(options, map)
   local kind = statement._kind
   if kind == "ddl" then c.literal_binds = "ddl" end
   compile_statement(c, statement)
@@ -266,29 +258,42 @@ function run(statement, options)
   local sql, binds = c:finish()
   return {
     sql = sql, binds = binds, columns = c.columns, kind = kind or "expression", settings = c.settings,
-    returning = statement._returning ~= nil,
+    returning = statement._returning ~= nil, schema_map = map,
     parameter_names = nil, -- a set, once it is needed
   }
 end
 
 local plain, no_params = {}, {}
 
---- Compiles a statement or an expression. Without options the result is kept
--- on the statement, which never changes.
+local compile_options = { literal_binds = true, schema_translate_map = true, keys = true, bare = true }
+
+--- Compiles a statement or an expression. Without options the result is kept:
+-- on the statement, which never changes, or with the map.
 -- @tparam table statement
 -- @tparam[opt] table options `literal_binds`, `schema_translate_map`;
 --   `keys`: the keys of the rows that an INSERT or UPDATE will be run with;
 --   `bare`: columns without their table
--- @treturn table `{ sql=, binds=, columns=, kind=, settings=, returning= }`
-function compiler.compile(statement, options)
+-- @tparam ?SchemaMap map that of the connection, unless the statement has one
+-- @treturn table `{ sql=, binds=, columns=, kind=, settings=, returning=, schema_map= }`
+function compiler.compile(statement, options, map)
+  local own = own_map(statement)
   if options then
-    errors.check_options(options, { literal_binds = true, schema_translate_map = true, keys = true, bare = true },
-      "compile")
-    return run(statement, options)
+    errors.check_options(options, compile_options, "compile")
+    local given = options.schema_translate_map
+    return run(statement, options, given and SchemaMap.of(given, "compile") or own or map)
   end
-  local compiled = statement._compiled
+  local compiled
+  if map and not own then
+    compiled = map.compiled[statement]
+    if not compiled then
+      compiled = run(statement, plain, map)
+      map.compiled[statement] = compiled
+    end
+    return compiled
+  end
+  compiled = statement._compiled
   if not compiled then
-    compiled = run(statement, plain)
+    compiled = run(statement, plain, own)
     if statement._kind then statement._compiled = compiled end
   end
   return compiled
@@ -299,7 +304,7 @@ end
 -- @tparam table node
 -- @treturn string
 function compiler.describe(node)
-  return run(node, { describing = true }).sql
+  return run(node, { describing = true }, own_map(node)).sql
 end
 
 --- The values of a compiled statement in `$n` order; a named parameter
