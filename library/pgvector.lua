@@ -1269,6 +1269,10 @@ function Statement:comment(text) end
 ---@return T
 function Statement:add_cte(...) end
 
+---CREATE TABLE … AS, what `into` makes.
+---@class pgvector.CreateTableAs : pgvector.Statement
+---@field table pgvector.Table the table that it makes
+
 ---What SELECT and set operations share.
 ---@class pgvector.Query : pgvector.Statement
 local Query = {}
@@ -1322,6 +1326,12 @@ function Query:lateral(name) end
 ---@param options? { recursive?: boolean, materialized?: boolean, nesting?: boolean }
 ---@return pgvector.CTE
 function Query:cte(name, options) end
+
+---`CREATE TABLE name AS SELECT …`: stores the rows in a new table.
+---@param name string
+---@param options? { schema?: string, temporary?: boolean, if_not_exists?: boolean }
+---@return pgvector.CreateTableAs
+function Query:into(name, options) end
 
 ---The SELECT as a value.
 ---@return pgvector.ColumnElement

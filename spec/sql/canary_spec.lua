@@ -106,6 +106,7 @@ local names = {
   constraint = function(x) return pg.insert(items):values{ id = 1 }:on_conflict_do_nothing{ constraint = x } end,
   ["lock of"] = function(x) return pg.select(items:alias(x).c.id):with_for_update{ of = items:alias(x) } end,
   ["schema translation"] = function(x) return s:execution_options{ schema_translate_map = { [""] = x } } end,
+  ["CREATE TABLE AS"] = function(x) return s:into(x, { schema = x }) end,
   sequence = function(x) return pg.Sequence(x, { schema = x }):next_value() end,
   savepoint = function(x) return pg.select(pg.text("SELECT 1"):columns{ { x, pg.Integer } }:subquery(x)) end,
   ["type of a cast"] = function(x)

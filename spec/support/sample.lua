@@ -44,6 +44,7 @@ add(pg.select(Item, Owner):join(Owner):order_by(Item.a:desc(), "name"):limit(5):
 add(pg.select(Item.owner_id, func.count():label "n"):group_by(Item.owner_id):having(func.count():gt(1)))
 add(pg.select(Item):nearest(Item.embedding, { 1, 2, 3 }, { within = 0.5, limit = 50, iterative_scan = "relaxed_order" }))
 add(pg.select(Item):nearest(Item.embedding, { 1, 2, 3 }, { via = "binary", oversample = 3 }))
+add(pg.select(Item.id, Item.f):filter_by{ a = 1, b = 2, c = 3 }:into("copy", { temporary = true, if_not_exists = true }))
 local one = pg.select(Item.id):where(Item.a:in_{ 1, 2, 3 }):cte "one"
 local two = pg.select(one.c.id, Owner.name):where(one.c.id:eq(Owner.id)):cte("two", { materialized = true })
 add(pg.select(two, one):where(two.c.id:eq(one.c.id)):with_for_update{ skip_locked = true, of = { one, two } })

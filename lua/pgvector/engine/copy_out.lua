@@ -31,7 +31,7 @@ local function source_of(target, map)
     stmt = select_.select(coerce.from(target))
   end
   local compiled = compiler.compile(stmt, { literal_binds = true }, map)
-  if compiled.kind == "ddl" then
+  if compiled.kind == "ddl" or compiled.kind == "create_table_as" then
     errors.raise("ArgumentError", "copy_out: expected a statement that returns rows")
   end
   return compiled.sql, compiled

@@ -248,8 +248,7 @@ end
 
 -- How the further statements of eager loading are run: in the same schemas.
 local function executing(stmt)
-  local options = stmt._execution_options
-  local map = options and options.schema_translate_map
+  local map = (stmt._execution_options or {}).schema_translate_map
   if not map then return loading.execute end
   return function(session, further)
     return loading.execute(session, further:execution_options{ schema_translate_map = map })

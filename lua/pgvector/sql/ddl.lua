@@ -41,8 +41,15 @@ end
 
 local create_table = define("create_table", { "if_not_exists", "without" })
 
---- CREATE TABLE. `without`: a set of foreign keys to leave out.
-function ddl.create_table(tbl, options) return create_table(as_table(tbl, "CreateTable"), options) end
+--- CREATE TABLE. `without`: a set of foreign keys to leave out. A table that
+-- `into` has made is created by its select.
+function ddl.create_table(tbl, options)
+  tbl = as_table(tbl, "CreateTable")
+  local statement = create_table(tbl, options)
+  local creator = tbl._creator
+  if not creator then return statement end
+  return statement.if_not_exists == nil and creator or creator:_with(statement.if_not_exists)
+end
 
 local drop_tables = define("drop_table", { "if_exists", "cascade" })
 

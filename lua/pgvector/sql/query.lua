@@ -7,6 +7,7 @@ local errors = require "pgvector.errors"
 local base = require "pgvector.sql.base"
 local coerce = require "pgvector.sql.coerce"
 local selectable = require "pgvector.sql.selectable"
+local create_as = require "pgvector.sql.create_as"
 local cte = require "pgvector.sql.cte"
 local types = require "pgvector.types"
 local statement = require "pgvector.sql.statement"
@@ -70,6 +71,12 @@ function Query:scalar_subquery() return self:_scalar() end
 function Query:exists()
   return base.node{ __visit_name = "exists", element = self, negated = false, type = types.Boolean }
 end
+
+--- `CREATE TABLE name AS SELECT …`: stores the rows in a new table.
+-- @tparam string name
+-- @tparam[opt] table options `schema`, `temporary`, `if_not_exists`
+-- @treturn table statement; its `table` can be selected from
+function Query:into(name, options) return create_as.new(self, name, options) end
 
 -- Order and limits ------------------------------------------------------------------
 

@@ -193,6 +193,11 @@ end
 
 ---- tables ---------------------------------------------------------------------
 
+local function create_table(c, tbl, if_not_exists)
+  return ("CREATE %sTABLE %s%s"):format(tbl.temporary and "TEMPORARY " or tbl.unlogged and "UNLOGGED " or "",
+    if_not_exists and "IF NOT EXISTS " or "", name_of(c, tbl))
+end
+
 function visit.create_table(c, statement)
   local tbl = statement.object
   local lines = {}
@@ -202,9 +207,7 @@ function visit.create_table(c, statement)
       lines[#lines + 1] = "  " .. constraint_definition(c, constraint)
     end
   end
-  local sql = ("CREATE %sTABLE %s%s (\n%s\n)"):format(
-    tbl.temporary and "TEMPORARY " or tbl.unlogged and "UNLOGGED " or "",
-    statement.if_not_exists and "IF NOT EXISTS " or "", name_of(c, tbl), table.concat(lines, ",\n"))
+  local sql = ("%s (\n%s\n)"):format(create_table(c, tbl, statement.if_not_exists), table.concat(lines, ",\n"))
   if tbl.partition_by then sql = sql .. " PARTITION BY " .. tbl.partition_by end
   if tbl.with then sql = sql .. " WITH " .. storage(tbl.with) end
   if tbl.tablespace then sql = sql .. " TABLESPACE " .. quote(tbl.tablespace) end
@@ -372,6 +375,13 @@ for name, text in pairs(visit) do
     c.bare = true
     c:write(text(c, statement))
   end
+end
+
+-- Its values are parameters, unlike those of a definition.
+function visitors.create_table_as(c, statement)
+  c.head = create_table(c, statement.table, statement.if_not_exists) .. " AS "
+  c:visit(statement.query, "top", true)
+  c.columns = nil
 end
 
 return visitors

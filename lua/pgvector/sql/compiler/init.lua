@@ -239,6 +239,7 @@ local function compile_statement(c, statement)
   for _, cte in ipairs(statement._ctes or {}) do c:define_cte(cte) end
   local body, length = c:capture(c.visit, statement, "top")
   if c.nested then visitors.nested_with(c, c.n, "top") end
+  if c.head then c:write(c.head) end -- of a statement that a query ends
   if c.cte_list then visitors.with_clause(c) end
   c:paste(body, length)
 end
