@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "codec.h"
+#include "value.h"
 
 #define MAX_DIMS 6 /* PostgreSQL's MAXDIM */
 
@@ -29,6 +30,14 @@ static int is_level(lua_State *L, const pgv_kind *k, int idx) {
   t = lua_type(L, -1);
   lua_pop(L, 1);
   return t != LUA_TNIL && t != LUA_TNUMBER && t != LUA_TBOOLEAN;
+}
+
+/* [-0, +0, e] refuses keys that would be lost; `n` may tell the length */
+static void check_keys(lua_State *L, int idx) {
+  lua_pushliteral(L, "n");
+  lua_rawget(L, idx);
+  if (lua_isnil(L, -1)) pgv_sequence(L, idx, "a value or null");
+  lua_pop(L, 1);
 }
 
 /* [-0, +0, e] the dimensions, along the first items */
@@ -123,6 +132,7 @@ static void array_init(lua_State *L, array *a, int idx, const pgv_field *f,
   a->elem.array = 0;
   a->b = b;
   a->nulls = 0;
+  check_keys(L, idx);
   measure(L, a, idx);
 }
 

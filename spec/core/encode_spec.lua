@@ -256,6 +256,8 @@ describe("a value that its type refuses", function()
     { "interval", { months = 1e10 }, "interval field 'months' is out of range", "22008" },
     { "interval", { hours = 1e12 }, "interval field 'hours' is out of range", "22008" },
     { "int4[]", 5, "expected a sequence for int4[], got 5", "22P02" },
+    { "int4[]", { a = 1 }, "expected a sequence, got key 'a'", "22000" },
+    { "int4[]", { 1, 2, last = 3 }, "expected a sequence, got key 'last'", "22000" },
     { "int4[]", { 1, nil, 3, n = 3 }, "element 2: expected a value or null, got nil", "22004" },
     { "int4[]", { { 1, 2 }, { 3 } }, "element 2: the levels of an array must have the same length", "22P02" },
     { "int4[]", { { 1 }, 2 }, "element 2: the levels of an array must have the same length", "22P02" },

@@ -83,7 +83,7 @@ describe("on the server,", function()
       { "i4", { lower = 1.5 }, "1.5 is not a value for type INTEGER" },
       { "i4", { lower = 1, bounds = "[" }, "the bounds of a range are" },
       { "i4", 5, "5 is not a value for type INT4RANGE" },
-      { "d", { lower = true }, "true is not a date" },
+      { "d", { lower = true }, "expected date, got boolean" },
       { "h", { 1, 2 }, "a key of an hstore must be a string, not 1" },
       { "h", { a = {} }, "the value of 'a' in an hstore must be a string, not a table" },
       { "o", -1, "-1 is out of range for type oid" },

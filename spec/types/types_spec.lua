@@ -62,6 +62,7 @@ describe("a type", function()
     raises(function() pg.DateTime{ timezon = true } end, "ArgumentError", "did you mean 'timezone'?")
     raises(function() pg.DateTime{ as = "number" } end, "ArgumentError", "expected 'string' or 'epoch'")
     raises(function() pg.BigInteger{ as = "text" } end, "ArgumentError", "expected 'auto', 'number' or 'string'")
+    raises(function() pg.Integer{ as = "string" } end, "ArgumentError", "type INTEGER has one form only")
     raises(function() pg.Text(5) end, "ArgumentError", "type Text takes no arguments")
     raises(function() pg.Integer(5) end, "ArgumentError", "only a table of options")
     raises(function() pg.String(0) end, "ArgumentError", "at least 1")
@@ -128,6 +129,24 @@ describe("how a value is sent and read", function()
     assert.are.equal("date:epoch", pg.Date{ as = "epoch" }:result_spec().kind)
   end)
 
+  it("may be refined by `as` of a column, which keeps the rest of the type", function()
+    local cases = {
+      { pg.BigInteger, "string", "int8:string" }, { pg.BigInteger{ as = "string" }, "number", "int8" },
+      { pg.Numeric(10, 2), "string", "numeric:string" }, { pg.DateTime{ timezone = true }, "epoch", "timestamptz:epoch" },
+      { pg.DateTime{ as = "epoch" }, "string", "timestamp" }, { pg.Date, "epoch", "date:epoch" },
+      { pg.ARRAY(pg.BigInteger, { dimensions = 2 }), "string", "int8:string[]" },
+      { pg.TypeDecorator{ impl = pg.Numeric(10, 2) }, "number", "numeric:number" },
+    }
+    for _, case in ipairs(cases) do
+      local column = pg.Column{ "x", case[1], as = case[2] }
+      assert.are.equal(case[3], column.type:result_spec().kind)
+      assert.are.equal(tostring(case[1]), tostring(column.type))
+      assert.are.equal(case[1].timezone, column.type.timezone)
+    end
+    raises(function() pg.Column{ "x", pg.Text, as = "string" } end, "ArgumentError", "type TEXT has one form only")
+    raises(function() pg.Column{ "x", pg.Date, as = "day" } end, "ArgumentError", "expected 'string' or 'epoch'")
+  end)
+
   it("is encoded by the core as the specs say", function()
     for _, name in ipairs{ "Integer", "Text", "JSONB", "UUID", "Date", "Interval", "BIT", "LargeBinary", "INET", "TSVECTOR" } do
       assert.is_truthy(core.encoder{ pg[name]:bind_spec() })
@@ -182,9 +201,15 @@ describe("a check on this side", function()
     { pg.Numeric(3), "1e", '"1e" is not a value for type NUMERIC(3)', "22P02" },
     { pg.Boolean, "true", '"true" is not a value for type BOOLEAN', "22P02" },
     { pg.UUID, "12345", 'invalid input syntax for type uuid: "12345"', "22P02" },
-    { pg.DateTime, {}, "a date table needs a number in 'year'", "22007" },
+    { pg.DateTime, {}, "field 'year' is missing", "22007" },
+    { pg.Date, { year = 2024, month = 13, day = 1 }, "field 'month' is out of range", "22008" },
+    { pg.Interval, { mnth = 1 }, "interval has no field 'mnth'", "22007" },
+    { pg.Interval, { days = "x" }, "interval field 'days' is out of range", "22008" },
+    { pg.Time, true, "expected time, got boolean", "22007" },
     { pg.ARRAY(pg.Integer), { 1, 1.5 }, "1.5 is not a value", "22P02" },
     { pg.ARRAY(pg.Integer), 5, "an array must be a sequence", "22P02" },
+    { pg.ARRAY(pg.Integer), { 1, x = 2 }, "expected a sequence, got key 'x'", "22000" },
+    { pg.ARRAY(pg.Integer), { n = 2, 1 }, "element 2: expected a value or null, got nil", "22004" },
   }
   for _, case in ipairs(cases) do
     it(case[3], function() raises(function() case[1]:check(case[2]) end, "DataError", case[3], case[4]) end)
@@ -213,7 +238,8 @@ describe("a constant of type", function()
     { pg.DateTime{ timezone = true }, 1.5, "'1970-01-01 00:00:01.5+00'" }, { pg.DateTime, -0.5, "'1969-12-31 23:59:59.5'" },
     { pg.DateTime, 1 / 0, "'infinity'" }, { pg.DateTime, -62135596800 - 86400, "'0001-12-31 00:00:00 BC'" },
     { pg.DateTime, "2024-01-01", "'2024-01-01'" }, { pg.Time, 3661, "'01:01:01'" },
-    { pg.Interval, 90, "INTERVAL '90 seconds'" }, { pg.Interval, { months = 1, days = -2 }, "INTERVAL '1 months -2 days 0 seconds'" },
+    { pg.Interval, 90, "INTERVAL '0 mons 0 days 90.000000 secs'" }, { pg.Interval, "1 day", "INTERVAL '1 day'" },
+    { pg.Interval, { years = 1, weeks = 1, hours = 2 }, "INTERVAL '12 mons 7 days 7200.000000 secs'" },
     { pg.VECTOR(3), { 1, 2.5, 3 }, "'[1,2.5,3]'" }, { pg.SPARSEVEC(3), pg.sparsevec({ [2] = 1 }, 3), "'{2:1}/3'" },
     { pg.BIT(3), "101", "'101'" }, { pg.ARRAY(pg.Integer, { dimensions = 2 }), { { 1, 2 }, { 3, 4 } }, "ARRAY[[1, 2], [3, 4]]::INTEGER[][]" },
     { pg.ARRAY(pg.VECTOR(2)), { { 1, 2 } }, "ARRAY['[1,2]']::VECTOR(2)[]" }, { pg.Type "box", "(1,2)", "'(1,2)'" },

@@ -105,6 +105,8 @@ local function encoder_for(execution, link, table_name, columns, list)
   for i, column in ipairs(columns) do
     local declared = column.type and column.type:bind_spec(column.name)
     local kind = kinds[i]
+    -- an array of a type that is written as text only (a range, a tsvector)
+    if kind == "text" and declared and declared.kind:find("%[%]$") then kind = "text[]" end
     local sized = kind == "vector" or kind == "halfvec" or kind == "sparsevec" or kind == "bit"
     specs[i] = {
       kind = kind, oid = oids[i], name = column.name,

@@ -165,7 +165,7 @@ local json_readers = { json = json.decode, jsonb = json.decode, ["json[]"] = jso
 local function column_spec(kind, name, column)
   local wanted = column and column.type and column.type:result_spec()
   local convert = wanted and wanted.convert
-  if wanted and wanted.kind and wanted.kind:match("^[^:]*") == kind then kind = wanted.kind end
+  if wanted and wanted.kind and wanted.kind:gsub(":%a+", "") == kind then kind = wanted.kind end
   -- an array of a type that is read as text only (a range, a tsvector)
   if kind == "text" and wanted and wanted.kind == "text[]" and not column.type.binary then kind = "text[]" end
   return { kind = kind, name = name, convert = convert or json_readers[kind], null = wanted and wanted.null }

@@ -220,7 +220,7 @@ function Column._new(...)
   end
   take_identity(self, options)
   if options.name ~= nil then set_once(self, "name", naming.check(options.name, "column name"), "names") end
-  if options.as ~= nil and self.type then self.type = self.type{ as = options.as } end
+  if options.as ~= nil and self.type then self.type = self.type:_read_as(options.as) end
   self.key = options.key
   self.comment, self.info = options.comment, options.info or {}
   self.deferred_group, self.validate = options.deferred_group, options.validate

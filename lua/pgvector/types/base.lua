@@ -40,6 +40,11 @@ function Type:_configure(...)
   return self
 end
 
+-- The type with values read in another form: the option `as` of a column.
+function Type:_read_as(as)
+  errors.raise("ArgumentError", "as = %s: type %s has one form only", base.describe(as), tostring(self))
+end
+
 -- A copy of the type with other fields.
 function Type:_with(fields)
   local copy = {}

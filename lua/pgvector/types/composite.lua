@@ -44,6 +44,8 @@ function ARRAY:_configure(elem, options)
   }
 end
 
+function ARRAY:_read_as(as) return self:_configure(self.elem:_read_as(as), { dimensions = self.dimensions }) end
+
 function ARRAY:_ddl(map)
   if not self.elem then return "ARRAY" end
   return self.elem:_ddl(map) .. ("[]"):rep(self.dimensions or 1)
@@ -56,16 +58,27 @@ local function convert(element, f, sees_null)
   return element
 end
 
--- Applies `f` to every element. `depth` tells how many levels are the array's:
--- an element may itself be a table (a vector, a JSON document).
-local function each(value, f, depth, sees_null)
+-- The length of a sequence without holes; what is none raises.
+local function length_of(value)
   if type(value) ~= "table" then
     base.data_error("22P02", "an array must be a sequence, not %s", base.describe(value))
   end
+  local n = value.n or #value
+  for key in next, value do
+    if key ~= "n" and not (type(key) == "number" and key >= 1 and key <= n) then
+      base.data_error("22000", "expected a sequence, got key '%s'", tostring(key))
+    end
+  end
+  return n
+end
+
+-- Applies `f` to every element. `depth` tells how many levels are the array's:
+-- an element may itself be a table (a vector, a JSON document).
+local function each(value, f, depth, sees_null)
   local result = {}
-  for i = 1, value.n or #value do
+  for i = 1, length_of(value) do
     local element = value[i]
-    if element == nil then element = core.null end
+    if element == nil then base.data_error("22004", "element %d: expected a value or null, got nil", i) end
     if depth > 1 and element ~= core.null then
       result[i] = each(element, f, depth - 1, sees_null)
     else
@@ -208,6 +221,10 @@ function TypeDecorator:_configure(options, ...)
     result_kind = impl.result_kind, oid = impl.oid, dim = impl.dim, family = impl.family, binary = impl.binary,
     type_name = impl.type_name, schema = impl.schema, elem = impl.elem,
   }
+end
+
+function TypeDecorator:_read_as(as)
+  return self:_configure{ impl = self.impl:_read_as(as), bind = self.bind, result = self.result, null = self.null }
 end
 
 function TypeDecorator:_ddl(map) return self.impl and self.impl:_ddl(map) or "?" end

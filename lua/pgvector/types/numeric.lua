@@ -8,18 +8,19 @@ local literal = require "pgvector.types.literal"
 
 local numeric = {}
 
--- Result kinds by the `as` option.
-local function as_kinds(kind)
-  return { auto = kind, number = kind == "numeric" and "numeric:number" or kind, string = kind .. ":string" }
-end
+-- The result kinds of types that can be read in several forms, by the `as` option.
+local as_kinds = {
+  int8 = { auto = "int8", number = "int8", string = "int8:string" },
+  numeric = { auto = "numeric", number = "numeric:number", string = "numeric:string" },
+}
 
-local function result_kind(self, as)
-  local kind = self.as_kinds[as]
+local function read_as(self, as)
+  local kind = as_kinds[self.kind][as]
   if not kind then
     errors.raise("ArgumentError", "%s: as = %s, expected 'auto', 'number' or 'string'", self.public_name,
       base.describe(as))
   end
-  return kind
+  return self:_with{ result_kind = kind }
 end
 
 local as_option = { as = true }
@@ -30,7 +31,7 @@ local function configure_integer(self, options, ...)
   end
   if options == nil then return self end
   errors.check_options(options, as_option, self.public_name)
-  return self:_with{ result_kind = result_kind(self, options.as or "auto") }
+  return options.as == nil and self or self:_read_as(options.as)
 end
 
 local function check_integer(self, value)
@@ -65,7 +66,7 @@ local function define_integer(name, ddl_name, kind, oid, bits)
   return base.define(name, {
     ddl_name = ddl_name, kind = kind, oid = oid, family = "integer", binary = true,
     least = -2 ^ (bits - 1), greatest = bits == 64 and 2 ^ 63 - 1024 or 2 ^ (bits - 1) - 1,
-    as_kinds = { auto = kind, number = kind, string = kind == "int8" and "int8:string" or kind },
+    _read_as = as_kinds[kind] and read_as,
     _configure = configure_integer, check = check_integer, _literal = literal_integer,
     _for_operand = integer_operand,
   })
@@ -131,7 +132,7 @@ end
 
 numeric.Numeric = base.define("Numeric", {
   ddl_name = "NUMERIC", kind = "numeric", oid = 1700, family = "number", binary = true,
-  as_kinds = as_kinds("numeric"), check = check_number, _literal = literal_number,
+  _read_as = read_as, check = check_number, _literal = literal_number,
 })
 local Numeric = getmetatable(numeric.Numeric)
 
@@ -159,10 +160,8 @@ function Numeric:_configure(precision, scale, options)
     errors.raise("ArgumentError", "Numeric: a scale needs a precision")
   end
   if scale ~= nil then base.expect_count(scale, "the scale of Numeric", 0) end
-  return self:_with{
-    precision = precision, scale = scale,
-    result_kind = options.as and result_kind(self, options.as) or nil,
-  }
+  local made = self:_with{ precision = precision, scale = scale }
+  return options.as == nil and made or made:_read_as(options.as)
 end
 
 numeric.Boolean = base.define("Boolean", {
