@@ -12,6 +12,7 @@ local coerce = require "pgvector.sql.coerce"
 local compat = require "pgvector.compat"
 local compiler = require "pgvector.sql.compiler"
 local core = require "pgvector.core"
+local defaults = require "pgvector.sql.defaults"
 local errors = require "pgvector.errors"
 local expressions = require "pgvector.sql.expressions"
 local instance = require "pgvector.orm.instance"
@@ -158,9 +159,23 @@ local function compiled_for(conn, plan, build)
   return compiler.compile(statement, nil, conn._schema_map)
 end
 
+-- The values of an instance's columns as far as they are known; those of a plan
+-- go first.
+local function values_so_far(state, sent)
+  local known = {}
+  for _, column in ipairs(state.mapper.columns) do
+    local value = sent and sent[column.key]
+    if value == nil then value = state.values[column.key] end
+    if not is_sql(value) then known[column.key] = value end
+  end
+  return known
+end
+
 -- Calls a default: a function makes the value, anything else is it.
-local function default_value(default)
-  if type(default) == "function" then default = default() end
+local function default_value(default, state, sent)
+  if type(default) == "function" then
+    default = defaults.call(default, function() return values_so_far(state, sent) end)
+  end
   if default == nil then return null end
   return default
 end
@@ -197,7 +212,7 @@ local function insert_plan(object, state, tbl)
     elseif value ~= nil then
       send(plan, column, value)
     elseif column.default ~= nil then
-      send(plan, column, default_value(column.default))
+      send(plan, column, default_value(column.default, state, plan.values))
     elseif column:_has_server_default() then
       if column.primary_key then take_back(plan, column) else fetch(plan, column) end
     elseif column.type.sees_null then
@@ -221,7 +236,9 @@ local function update_plan(object, state, tbl, changes)
     if column.computed or column.server_onupdate then
       fetch(plan, column)
     elseif column.onupdate ~= nil and not given[column] then
-      send(plan, column, default_value(column.onupdate))
+      send(plan, column, default_value(column.onupdate, state, plan.values))
+      plan.renewed = plan.renewed or {} -- its value takes the place of the object's
+      plan.renewed[column] = true
     end
   end
   local version = mapper.version
@@ -322,7 +339,7 @@ local function take_rows(plans, result)
   for _, plan in ipairs(plans) do
     local state = plan.state
     for _, column in ipairs(plan.sent) do
-      if state.values[column.key] == nil then
+      if state.values[column.key] == nil or plan.renewed and plan.renewed[column] then
         instance.set_made(state, column.key, plan.values[column.key])
       end
     end
@@ -381,7 +398,7 @@ function persistence.replacing_changes(state)
   for _, column in ipairs(state.mapper.columns) do
     local value = state.values[column.key]
     if value == nil and column.default ~= nil then
-      value = default_value(column.default)
+      value = default_value(column.default, state)
       instance.set_made(state, column.key, value)
     elseif value == nil then
       value = column:_has_server_default() and base.DEFAULT or null

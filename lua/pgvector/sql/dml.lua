@@ -69,11 +69,12 @@ end
 -- a value, or a function, which is called at each execution.
 -- @tparam table column
 -- @param default
-function dml.default(column, default)
+-- @tparam table row its `columns` and their `nodes`, which may be added later
+function dml.default(column, default, row)
   if coerce.is_expression(default) or coerce.is_query(default) then
     return coerce.expr(default, column.type, "default")
   end
-  return base.node{ __visit_name = "bind", value = default, type = column.type, name = column.name }
+  return base.node{ __visit_name = "bind", value = default, type = column.type, name = column.name, row = row }
 end
 
 --- Parameters for columns whose values come with each row of an execution.

@@ -87,6 +87,7 @@ function expressions.literal(value, type_)
   if type_ ~= nil then types.expect(type_, "literal") end
   if value == nil then errors.raise("ArgumentError", "literal(nil): pg.null means SQL NULL") end
   if coerce.is_expression(value) then errors.raise("ArgumentError", "literal: the value is an expression already") end
+  if type(value) == "function" then errors.raise("ArgumentError", "literal: a function is not a value") end
   return base.bind(value, type_ or types.of_value(value))
 end
 

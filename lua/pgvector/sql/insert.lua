@@ -208,7 +208,9 @@ function Insert:_assignments(keys)
       columns[n] = column
       for i = 1, count do
         local node = parameters[column] or (given[i] and given[i][column])
-        if not node and default ~= nil then node = dml.default(column, default) end
+        if not node and default ~= nil then
+          node = dml.default(column, default, { columns = columns, nodes = rows[i] })
+        end
         rows[i][n] = node or base.DEFAULT
       end
     end

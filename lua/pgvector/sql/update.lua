@@ -71,13 +71,16 @@ end
 function Update:_assignments(keys)
   local set = self._set or {}
   local parameters = dml.row_parameters(self._table, keys)
-  local list = {}
+  local list, columns, nodes = {}, {}, {}
   for _, column in ipairs(self:_set_columns()) do
     local node = parameters[column] or set[column]
     if not node and column.onupdate ~= nil and not self._has_all and (next(set) ~= nil or next(parameters) ~= nil) then
-      node = dml.default(column, column.onupdate)
+      node = dml.default(column, column.onupdate, { columns = columns, nodes = nodes })
     end
-    if node then list[#list + 1] = { column, node } end
+    if node then
+      local n = #list + 1
+      list[n], columns[n], nodes[n] = { column, node }, column, node
+    end
   end
   return list
 end

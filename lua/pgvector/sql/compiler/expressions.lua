@@ -1,6 +1,8 @@
 --- Visitors for expressions.
 -- @module pgvector.sql.compiler.expressions
 
+local core = require "pgvector.core"
+local defaults = require "pgvector.sql.defaults"
 local errors = require "pgvector.errors"
 local identifiers = require "pgvector.sql.compiler.identifiers"
 local operators = require "pgvector.sql.operators"
@@ -24,13 +26,28 @@ end
 
 local floats = { float4 = true, float8 = true }
 
+-- The value of a default as a constant; `c.computed` has those before it.
+local function default_value(c, node)
+  local computed, value = c.computed or {}, node.value
+  c.computed = computed
+  if type(value) == "function" then
+    value = defaults.value(node, function(other)
+      if other.row then return computed[other] end
+      return other.value
+    end)
+    if value == nil then value = core.null end
+  end
+  computed[node] = value
+  return value
+end
+
 function visit.bind(c, node)
   if not c.literal_binds then return c:write(node) end
   local value = node.value
   if value == nil then
     errors.raise("InvalidRequestError", "parameter '%s' has no value to write into the SQL", tostring(node.key))
   end
-  if type(value) == "function" then value = value() end
+  if node.row then value = default_value(c, node) end
   local text = node.type:literal(value, c.schema_map)
   -- `1 / 2` of floats must not become one of integers
   if c.literal_binds ~= "ddl" and floats[node.type.kind] and text:find("^-?%d+$") then text = text .. ".0" end

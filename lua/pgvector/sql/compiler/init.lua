@@ -6,6 +6,7 @@
 -- parameter object is one `$n`, however often it occurs.
 -- @module pgvector.sql.compiler
 
+local defaults = require "pgvector.sql.defaults"
 local errors = require "pgvector.errors"
 local identifiers = require "pgvector.sql.compiler.identifiers"
 local SchemaMap = require "pgvector.sql.schema_map"
@@ -317,7 +318,7 @@ function compiler.default_values(compiled)
   local values = { n = #binds }
   for i = 1, #binds do
     local value = binds[i].value
-    if type(value) == "function" then value = value() end
+    if type(value) == "function" then value = defaults.parameter(compiled, values, no_params, i) end
     values[i] = value
   end
   return values
@@ -364,7 +365,7 @@ function compiler.values(compiled, params)
         errors.raise("StatementError", "a value is required for the parameter '%s'", bind.key)
       end
       value = bind.value
-      if type(value) == "function" then value = value() end
+      if type(value) == "function" then value = defaults.parameter(compiled, values, params, i) end
     end
     values[i] = value
   end
