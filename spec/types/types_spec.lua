@@ -73,10 +73,19 @@ describe("a type", function()
     raises(function() pg.Enum{ "a", "a", name = "x" } end, "ArgumentError", "given twice")
     raises(function() pg.Enum{ "a" } end, "ArgumentError", "needs a name")
     raises(function() pg.Enum{ name = "x" } end, "ArgumentError", "at least one label")
+    raises(function() pg.Enum{ "a", nil, "b", name = "x" } end, "ArgumentError", "Enum: label 2 is missing")
+    raises(function() pg.Enum{ "a", name = "x", schema = 5 } end, "ArgumentError", "Enum: schema must be a string, not number")
     raises(function() pg.Enum{ "a", nme = "x" } end, "ArgumentError", "did you mean 'name'?")
     raises(function() pg.TypeDecorator{} end, "ArgumentError", "impl")
     raises(function() pg.TypeDecorator{ impl = pg.Text, bind = 5 } end, "ArgumentError", "bind must be a function")
     raises(function() pg.Type() end, "ArgumentError", "pg.Type takes one string")
+  end)
+
+  it("is refused where it is none without arguments", function()
+    for name, how in pairs{ ARRAY = "pg.ARRAY(pg.Text)", Enum = "pg.Enum{", TypeDecorator = "impl =", Type = "pg.Type(" } do
+      raises(function() pg.Column{ "x", pg[name] } end, "ArgumentError", "Column: " .. name .. " needs arguments: ")
+      raises(function() pg.cast(5, pg[name]) end, "ArgumentError", how)
+    end
   end)
 
   it("says what operators make sense for it", function()

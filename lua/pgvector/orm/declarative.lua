@@ -107,7 +107,8 @@ function Base:abstract(given, options)
 end
 
 local model_options = {
-  schema = true, mixins = true, comment = true, info = true, managed = true, unlogged = true,
+  schema = true, mixins = true, comment = true, info = true, managed = true, unlogged = true, temporary = true,
+  autoload = true, autoload_with = true,
   tablespace = true, with = true, partition_by = true, version_id = true, polymorphic_on = true,
   polymorphic_identity = true, inherits = true, init = true,
 }
@@ -155,17 +156,24 @@ local function make_table(self, name, all, options)
   return schema.Table._new(name, self.metadata, table_items(all), table_options)
 end
 
--- A table that exists: its columns are attributes, and the body adds properties.
-local function adopt_table(tbl, all, where)
+-- Makes attributes of all columns of a table, in front of the body's properties.
+local function adopt_columns(tbl, all)
   local attributes = {}
   for i, column in ipairs(tbl:_columns()) do attributes[i] = { column.key, column } end
+  for _, attribute in ipairs(all.attributes) do
+    if not constraints.is_column(attribute[2]) then attributes[#attributes + 1] = attribute end
+  end
+  all.attributes = attributes
+end
+
+-- A table that exists: its columns are attributes, and the body adds properties.
+local function adopt_table(tbl, all, where)
   for _, attribute in ipairs(all.attributes) do
     if constraints.is_column(attribute[2]) then
       errors.raise("ArgumentError", "%s: '%s' is a column, but the table is there already", where, attribute[1])
     end
-    attributes[#attributes + 1] = attribute
   end
-  all.attributes = attributes
+  adopt_columns(tbl, all)
   return tbl
 end
 
@@ -194,7 +202,9 @@ function Base:model(name, given, options)
   elseif existing then
     tbl = adopt_table(existing, all, where)
   else
+    local reads = options.autoload or options.autoload_with
     tbl = make_table(self, name, all, options)
+    if reads then adopt_columns(tbl, all) end
   end
   if parent and tbl ~= parent.table then link = inheritance.link(tbl, parent, where) end
   if parent then table.insert(all.methods, 1, parent.methods) end

@@ -16,6 +16,7 @@ local Vectorizer = require "pgvector.orm.vectorizer"
 require "pgvector.orm.dependency"
 require "pgvector.orm.from_statement"
 require "pgvector.orm.inspection"
+require "pgvector.reflect" -- it gives the metadata of a base its reflect, and tables their autoload
 
 local orm = {
   declarative_base = declarative.declarative_base,

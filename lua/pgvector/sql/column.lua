@@ -156,7 +156,7 @@ local function take(self, position, value)
     end
     self.name = naming.check(value, "column name")
   elseif types.is_type(value) then
-    set_once(self, "type", value, "types")
+    set_once(self, "type", types.expect(value, "Column"), "types")
   elseif class.is(value, constraints.ForeignKey) then
     self._foreign_keys[#self._foreign_keys + 1] = value
   elseif class.is(value, Identity) then
@@ -217,6 +217,12 @@ function Column._new(...)
   if self.nullable == nil then self.nullable = not self.primary_key end
   for _, option in ipairs{ "default", "onupdate", "server_default", "server_onupdate" } do
     self[option] = check_default(options[option], option)
+  end
+  for _, option in ipairs{ "server_default", "server_onupdate" } do
+    if type(self[option]) == "function" then
+      errors.raise("ArgumentError", "Column %s: the server evaluates it: a function of Lua is a default or an onupdate",
+        option)
+    end
   end
   take_identity(self, options)
   if options.name ~= nil then set_once(self, "name", naming.check(options.name, "column name"), "names") end

@@ -379,8 +379,10 @@ class.seal(ForeignKeyConstraint)
 local ForeignKey = class("ForeignKey")
 
 function ForeignKey._new(target, options)
-  local self = setmetatable({ target = target, options = options }, ForeignKey)
   -- checked here, so that the message points at the column that has it wrong
+  parse_target(target, "ForeignKey")
+  options = errors.check_options(options, foreign_options, "ForeignKey")
+  local self = setmetatable({ target = target, options = options }, ForeignKey)
   ForeignKeyConstraint._new({ "column" }, { target }, options)
   return self
 end

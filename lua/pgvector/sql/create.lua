@@ -5,7 +5,9 @@
 -- "types" all but the tables, "nothing".
 -- @module pgvector.sql.create
 
+local coerce = require "pgvector.sql.coerce"
 local ddl = require "pgvector.sql.ddl"
+local errors = require "pgvector.errors"
 local events = require "pgvector.util.events"
 local SchemaMap = require "pgvector.sql.schema_map"
 local sort = require "pgvector.sql.sort"
@@ -19,6 +21,18 @@ local extension_of = {
 
 --- What can be listened to at tables and metadata; see pgvector.util.events.
 create.events = { before_create = true, after_create = true, before_drop = true, after_drop = true }
+
+--- Calls `fn(run, conn)`, which runs DDL, on what was given as a bind.
+-- @param bind
+-- @tparam function fn
+-- @tparam[opt] table options `autocommit`: it cannot run in a transaction
+function create.through(bind, fn, options)
+  local ok, runner = pcall(function() return bind._ddl_runner end)
+  if not (ok and runner) then
+    errors.raise("ArgumentError", "bind: expected an engine or a connection, got %s", coerce.describe(bind))
+  end
+  runner(bind, fn, options)
+end
 
 -- Names as a connection's statements have them, by the schemas that stand in
 -- for those of the definitions.
@@ -183,7 +197,7 @@ end
 -- @tparam[opt] boolean is_all is this create_all?
 function create.create_tables(metadata, bind, tables, checks, is_all)
   local order, late = create.order(tables)
-  bind:_ddl_runner(function(run, conn)
+  create.through(bind, function(run, conn)
     local qualified = naming(conn)
     local exists = survey(run, qualified, checks, metadata, order)
     local missing = {}
@@ -218,7 +232,7 @@ end
 
 --- Creates an index.
 function create.create_index(index, bind, checkfirst)
-  bind:_ddl_runner(function(run, conn)
+  create.through(bind, function(run, conn)
     if checkfirst and index_exists(run, conn, index) then return end
     run(ddl.create_index(index))
   end, { autocommit = index.concurrently })
@@ -226,7 +240,7 @@ end
 
 --- Drops an index.
 function create.drop_index(index, bind, checkfirst)
-  bind:_ddl_runner(function(run, conn)
+  create.through(bind, function(run, conn)
     if checkfirst and not index_exists(run, conn, index) then return end
     run(ddl.drop_index(index))
   end, { autocommit = index.concurrently })
@@ -234,7 +248,7 @@ end
 
 -- Creates or drops one object, unless it is already so.
 local function one(kind, object, bind, checkfirst, wanted, statements)
-  bind:_ddl_runner(function(run, conn)
+  create.through(bind, function(run, conn)
     local name = naming(conn)(object)
     if checkfirst and create.existing(run, { { kind, name } })(kind, name) == wanted then return end
     for _, statement in ipairs(statements) do run(statement) end
@@ -309,7 +323,7 @@ function create.drop_tables(metadata, bind, tables, checks, is_all)
   for _, table in ipairs(metadata:_tables()) do
     if not dropped[table] then others[#others + 1] = table end
   end
-  bind:_ddl_runner(function(run, conn)
+  create.through(bind, function(run, conn)
     local qualified = naming(conn)
     local exists = survey(run, qualified, checks, metadata, order)
     local present, going = {}, {}

@@ -5,6 +5,7 @@
 local class = require "pgvector.class"
 local coerce = require "pgvector.sql.coerce"
 local compiler = require "pgvector.sql.compiler"
+local constraints = require "pgvector.sql.constraints"
 local errors = require "pgvector.errors"
 local element = require "pgvector.sql.element"
 local naming = require "pgvector.sql.naming"
@@ -22,10 +23,11 @@ class.seal(DDLElement)
 local function define(name, options_known)
   local C = class.seal(class(name, DDLElement))
   C.__visit_name = name
+  local public_name = ("_" .. name):gsub("_(%l)", string.upper) -- create_table: CreateTable
   local known = {}
   for _, option in ipairs(options_known) do known[option] = true end
   return function(object, options)
-    options = errors.check_options(options, known, name)
+    options = errors.check_options(options, known, public_name)
     local self = setmetatable({ object = object }, C)
     for option in pairs(known) do self[option] = options[option] end
     return self
@@ -55,18 +57,28 @@ local drop_tables = define("drop_table", { "if_exists", "cascade" })
 
 --- DROP TABLE, of one table or of a sequence of them.
 function ddl.drop_table(tables, options)
-  if coerce.try_from(tables) then tables = { tables } end
+  if coerce.try_from(tables) or type(tables) ~= "table" or #tables == 0 then tables = { tables } end
   local list = {}
-  for i, tbl in ipairs(tables) do list[i] = as_table(tbl, "DropTable") end
+  for i = 1, math.max(#tables, 1) do list[i] = as_table(tables[i], "DropTable") end
   return drop_tables(list, options)
 end
 
 local create_index = define("create_index", { "if_not_exists", "concurrently" })
 local drop_index = define("drop_index", { "if_exists", "concurrently", "cascade" })
 
+-- Something that belongs to a table; `is_one` tells it from anything else.
+local function of_table(x, is_one, where, what)
+  if not is_one(x) then errors.raise("ArgumentError", "%s: expected %s, got %s", where, what, coerce.describe(x)) end
+  if not x.table then errors.raise("InvalidRequestError", "%s: %s belongs to no table", where, tostring(x)) end
+end
+
+local function is_index(x) return type(x) == "table" and getmetatable(x) ~= nil and x.__visit_name == "index" end
+local function is_constraint(x) return class.is(x, constraints.Constraint) end
+
 -- CONCURRENTLY is the index's own choice unless the statement has one.
-local function with_own_choice(make)
+local function with_own_choice(make, where)
   return function(index, options)
+    of_table(index, is_index, where, "an index")
     local statement = make(index, options)
     if statement.concurrently == nil then statement.concurrently = index.concurrently end
     return statement
@@ -74,10 +86,10 @@ local function with_own_choice(make)
 end
 
 --- CREATE INDEX.
-ddl.create_index = with_own_choice(create_index)
+ddl.create_index = with_own_choice(create_index, "CreateIndex")
 
 --- DROP INDEX.
-ddl.drop_index = with_own_choice(drop_index)
+ddl.drop_index = with_own_choice(drop_index, "DropIndex")
 
 --- A column as CREATE TABLE has it: a part of statements that add one.
 ddl.column_definition = define("column_definition", {})
@@ -89,16 +101,22 @@ ddl.column_default = define("column_default", {})
 --- GENERATED … AS IDENTITY of a column that has one, to be added to an existing column.
 ddl.column_identity = define("column_identity", {})
 
+local add_constraint = define("add_constraint", {})
+
 --- ALTER TABLE … ADD CONSTRAINT.
-ddl.add_constraint = define("add_constraint", {})
+function ddl.add_constraint(constraint, options)
+  of_table(constraint, is_constraint, "AddConstraint", "a constraint")
+  return add_constraint(constraint, options)
+end
 
 local drop_constraint = define("drop_constraint", { "if_exists", "cascade" })
 
 --- ALTER TABLE … DROP CONSTRAINT.
 function ddl.drop_constraint(constraint, options)
+  of_table(constraint, is_constraint, "DropConstraint", "a constraint")
   if not constraint.name then
     errors.raise("InvalidRequestError", "%s on table '%s' has no name, so it cannot be dropped",
-      class.describe(constraint), constraint.table and constraint.table.name or "?")
+      class.describe(constraint), constraint.table.name)
   end
   return drop_constraint(constraint, options)
 end

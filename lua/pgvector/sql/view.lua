@@ -59,7 +59,7 @@ function View:refresh(bind, options)
     errors.raise("InvalidRequestError", "view '%s' is not materialized: there is nothing to refresh", self.name)
   end
   local statement = ddl.refresh_view(self, options)
-  bind:_ddl_runner(function(run) run(statement) end)
+  create.through(bind, function(run) run(statement) end)
 end
 class.seal(View)
 

@@ -19,6 +19,7 @@ base.Type = Type
 Type.family = "other"
 Type.binary = false
 Type.sees_null = false -- are its functions called for NULL, too?
+Type.incomplete = false -- how it is written, if it is none without arguments
 
 function Type:__tostring() return self:_ddl() end
 
@@ -167,6 +168,8 @@ function base.is_type(x) return class.is(x, Type) end
 function base.expect(x, where)
   if not class.is(x, Type) then
     errors.raise("ArgumentError", "%s: expected a type such as pg.Text, got %s", where, class.describe(x))
+  elseif x.incomplete then
+    errors.raise("ArgumentError", "%s: %s needs arguments: %s", where, x.public_name, x.incomplete)
   end
   return x
 end

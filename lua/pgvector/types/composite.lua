@@ -11,7 +11,7 @@ local composite = {}
 
 -- ARRAY ------------------------------------------------------------------
 
-composite.ARRAY = base.define("ARRAY", { ddl_name = "ARRAY", family = "array" })
+composite.ARRAY = base.define("ARRAY", { ddl_name = "ARRAY", family = "array", incomplete = "pg.ARRAY(pg.Text)" })
 local ARRAY = getmetatable(composite.ARRAY)
 
 local array_options = { dimensions = true }
@@ -37,7 +37,7 @@ function ARRAY:_configure(elem, options)
   options = errors.check_options(options, array_options, "ARRAY")
   if options.dimensions ~= nil then base.expect_count(options.dimensions, "the dimensions of ARRAY", 1) end
   return self:_with{
-    elem = elem, dimensions = options.dimensions,
+    incomplete = false, elem = elem, dimensions = options.dimensions,
     kind = (elem.bind_kind or elem.kind) .. "[]", result_kind = (elem.result_kind or elem.kind) .. "[]",
     oid = elem.oid and array_oids[elem.oid], dim = elem.dim, binary = elem.binary,
     type_name = elem.type_name and "_" .. elem.type_name, schema = elem.schema,
@@ -146,12 +146,15 @@ end
 -- Enum -------------------------------------------------------------------
 
 --- An enumerated type: `pg.Enum{ "draft", "live", name = "item_state" }`.
-composite.Enum = base.define("Enum", { ddl_name = "ENUM", kind = "text", family = "enum", binary = true })
+composite.Enum = base.define("Enum", {
+  ddl_name = "ENUM", kind = "text", family = "enum", binary = true,
+  incomplete = 'pg.Enum{ "draft", "live", name = "item_state" }',
+})
 local Enum = getmetatable(composite.Enum)
 
 function Enum:_configure(options, ...)
   if type(options) ~= "table" or select("#", ...) > 0 then
-    errors.raise("ArgumentError", "Enum takes a table: pg.Enum{ \"draft\", \"live\", name = \"item_state\" }")
+    errors.raise("ArgumentError", "Enum takes a table: %s", Enum.incomplete)
   end
   local labels, set = {}, {}
   for i, label in ipairs(options) do
@@ -163,14 +166,26 @@ function Enum:_configure(options, ...)
   end
   if #labels == 0 then errors.raise("ArgumentError", "Enum needs at least one label") end
   for key in pairs(options) do
+    if type(key) == "number" and not labels[key] then
+      errors.raise("ArgumentError", "Enum: label %d is missing", #labels + 1)
+    end
     if key ~= "name" and key ~= "schema" and not (type(key) == "number" and labels[key]) then
       errors.raise("ArgumentError", "Enum: unknown option '%s'%s", tostring(key),
         errors.did_you_mean(key, { "name", "schema" }))
     end
   end
   if options.name == nil then errors.raise("ArgumentError", "Enum needs a name: the type's name in the database") end
-  identifiers.quote(options.name)
-  return self:_with{ name = options.name, schema = options.schema, type_name = options.name, enums = labels, set = set }
+  for _, key in ipairs{ "name", "schema" } do
+    local name = options[key]
+    if name ~= nil and type(name) ~= "string" then
+      errors.raise("ArgumentError", "Enum: %s must be a string, not %s", key, class.describe(name))
+    end
+    if name ~= nil then identifiers.quote(name) end
+  end
+  return self:_with{
+    incomplete = false, name = options.name, schema = options.schema, type_name = options.name, enums = labels,
+    set = set,
+  }
 end
 
 function Enum:_ddl(map)
@@ -198,7 +213,9 @@ end
 -- `pg.TypeDecorator{ impl = pg.Text, bind = function(v) … end, result = function(v) … end }`.
 -- NULL passes by without either function; with `null = true` they see it as
 -- `pg.null`. What they return as nil or `pg.null` is NULL.
-composite.TypeDecorator = base.define("TypeDecorator", { ddl_name = "?" })
+composite.TypeDecorator = base.define("TypeDecorator", {
+  ddl_name = "?", incomplete = "pg.TypeDecorator{ impl = pg.Text, bind = … }",
+})
 local TypeDecorator = getmetatable(composite.TypeDecorator)
 
 local decorator_options = { impl = true, bind = true, result = true, null = true }
@@ -216,7 +233,7 @@ function TypeDecorator:_configure(options, ...)
     errors.raise("ArgumentError", "TypeDecorator: null must be true or false, not %s", class.describe(options.null))
   end
   return self:_with{
-    impl = impl, bind = options.bind, result = options.result, null = options.null or false,
+    incomplete = false, impl = impl, bind = options.bind, result = options.result, null = options.null or false,
     sees_null = options.null or impl.sees_null, kind = impl.kind, bind_kind = impl.bind_kind,
     result_kind = impl.result_kind, oid = impl.oid, dim = impl.dim, family = impl.family, binary = impl.binary,
     type_name = impl.type_name, schema = impl.schema, elem = impl.elem,

@@ -120,7 +120,10 @@ text.MACADDR = define_textual("MACADDR", 829, "other", "macaddr")
 --
 -- The text is written into DDL and casts as it stands, so it must not come from
 -- a user; what cannot be a type's name is refused.
-text.Type = base.define("Type", { ddl_name = "?", kind = "text", bind_kind = "unknown", _literal = literal_text })
+text.Type = base.define("Type", {
+  ddl_name = "?", kind = "text", bind_kind = "unknown", _literal = literal_text,
+  incomplete = 'pg.Type("geometry(Point,4326)")',
+})
 local Other = getmetatable(text.Type)
 
 local quoted_part = '"[^"]+"'
@@ -133,7 +136,7 @@ function Other:_configure(sql, ...)
   if not bare:find("^[%a_][%w_$. ]*%(?[%w_, -]*%)?[%w_ ]*[%[%]%d]*$") or bare:find("--", 1, true) then
     errors.raise("ArgumentError", "pg.Type: %s is not the name of a type", base.describe(sql))
   end
-  return self:_with{ ddl_name = sql }
+  return self:_with{ ddl_name = sql, incomplete = false }
 end
 
 function Other:_ddl() return self.ddl_name end
