@@ -1629,6 +1629,10 @@ function Text:execution_options(options) end
 
 ---@alias pgvector.Bind pgvector.Engine|pgvector.Connection
 
+---What a default that is a function is called with.
+---@class pgvector.DefaultContext
+---@field current_parameters table<string, any> the values of the row as far as they are known
+
 ---@class pgvector.ColumnOptions
 ---@field [integer] any the name, the type, ForeignKey, Identity, Computed, Sequence, CheckConstraint
 ---@field name? string
@@ -1637,10 +1641,10 @@ function Text:execution_options(options) end
 ---@field nullable? boolean
 ---@field unique? boolean
 ---@field index? boolean
----@field default? any a value or a function that gives one
----@field onupdate? any
+---@field default? any a value, or `function(ctx)` that gives one; see `pgvector.DefaultContext`
+---@field onupdate? any the same for updates
 ---@field server_default? any SQL text or an expression
----@field server_onupdate? any
+---@field server_onupdate? boolean the server sets it in updates
 ---@field identity? boolean|table
 ---@field autoincrement? boolean
 ---@field comment? string
@@ -2525,7 +2529,7 @@ function ScopedSession:remove() end
 local orm = {}
 
 ---Makes a base for models.
----@param options? { schema?: string, naming_convention?: any, extensions?: string[], metadata?: pgvector.MetaData }
+---@param options? { schema?: string, naming_convention?: any, extensions?: string[], info?: table, metadata?: pgvector.MetaData }
 ---@return pgvector.DeclarativeBase
 function orm.declarative_base(options) end
 

@@ -55,6 +55,31 @@ describe("a model's table", function()
     assert.error_matches(function() Base:model("itmes", {}, { autoload = conn }) end, "table 'itmes' does not exist")
   end)
 
+  it("has a schema by the option, and by __schema", function()
+    local Base = orm.declarative_base{ schema = "app" }
+    local function key(body, options)
+      body.id = pg.Column{ pg.Integer, primary_key = true }
+      return Base:model("t", body, options).__table.key
+    end
+    assert.equal("app.t", key{})
+    assert.equal("other.t", key({}, { schema = "other" }))
+    assert.equal("its.t", key{ __schema = "its" })
+    assert.equal("t", key({}, { schema = false }))
+    assert.error_matches(function() key({ __schema = "a" }, { schema = "b" }) end, "both __schema and the option schema")
+  end)
+
+  it("keeps what info says, at every part", function()
+    local info = { of = "mine" }
+    local Model = orm.declarative_base{ info = info }:model("t", {
+      id = pg.Column{ pg.Integer, primary_key = true, info = info },
+      pg.Index("i", "id", { info = info }), pg.UniqueConstraint("id", { info = info }),
+    }, { info = info })
+    local tbl = Model.__table
+    for _, part in ipairs{ tbl, tbl.metadata, tbl.c.id, tbl.indexes[1], tbl.constraints[1] } do
+      assert.equal("mine", part.info.of)
+    end
+  end)
+
   it("may be temporary", function()
     local Draft = orm.declarative_base():model("drafts", { id = pg.Column{ pg.Integer, primary_key = true } },
       { temporary = true })
@@ -65,5 +90,46 @@ describe("a model's table", function()
     session:flush()
     assert.equal(1, session:scalar(pg.select(Draft.id)))
     session:close()
+  end)
+
+  it("has columns that a trigger sets, which are read back after an UPDATE", function()
+    conn:exec_sql([[CREATE TABLE pages (id int PRIMARY KEY, body text, edits int DEFAULT 0);
+      CREATE FUNCTION count_edit() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.edits = OLD.edits + 1; RETURN NEW; END';
+      CREATE TRIGGER count_edit BEFORE UPDATE ON pages FOR EACH ROW EXECUTE FUNCTION count_edit()]])
+    local Page = orm.declarative_base():model("pages", {
+      id = pg.Column{ pg.Integer, primary_key = true }, body = pg.Column{ pg.Text },
+      edits = pg.Column{ pg.Integer, server_default = 0, server_onupdate = true },
+    })
+    local session = orm.Session(conn)
+    local page = Page{ id = 1, body = "a" }
+    session:add(page)
+    session:flush()
+    assert.equal(0, page.edits)
+    page.body = "b"
+    session:flush()
+    assert.equal(1, page.edits)
+    session:close()
+  end)
+
+  it("has one object for a row, in whatever form its key is given", function()
+    local Base = orm.declarative_base()
+    local uuid = "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"
+    local keys = {
+      { pg.UUID, uuid:upper(), uuid, "{" .. uuid .. "}" }, { pg.BigInteger, 5, "5", 5.0 },
+      { pg.Date, 86400, "1970-01-02" }, { pg.Numeric(5, 2, { as = "string" }), 1.5, "1.50" }, { pg.CHAR(3), "a", "a  " },
+      { pg.DateTime{ timezone = true }, "1970-01-01T01:00:00+01:00", 0, "1970-01-01 00:00:00+00" },
+      { pg.TypeDecorator{ impl = pg.Text, bind = string.lower }, "ABC", "abc" },
+    }
+    for i, case in ipairs(keys) do
+      local Model = Base:model("keyed" .. i, { id = pg.Column{ case[1], primary_key = true }, n = pg.Column{ pg.Integer } })
+      Model.__table:create(conn)
+      local session = orm.Session(conn)
+      local object = Model{ id = case[2] }
+      session:add(object)
+      session:flush()
+      for j = 2, #case do assert.equal(object, session:get(Model, case[j]), tostring(case[1])) end
+      assert.equal(object, session:scalars(pg.select(Model)):one(), tostring(case[1]))
+      session:close()
+    end
   end)
 end)

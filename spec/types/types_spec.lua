@@ -280,3 +280,44 @@ describe("the type of a bare value", function()
     raises(function() types.of_value(print) end, "ArgumentError", "pg.literal(value, type)")
   end)
 end)
+
+describe("the key of a value, to tell rows apart by,", function()
+  local equal = {
+    { pg.Integer, 5, 5.0, "5", " +5", "005" }, { pg.BigInteger, -7, "-7", "-07" },
+    { pg.BigInteger, "9007199254740993", "09007199254740993" },
+    { pg.Numeric(5, 2), 1.5, "1.5", "1.50", "+01.500" }, { pg.Numeric, 0, "0", "0.00", ".0" }, { pg.Numeric, 1e3, "1e3", "1000.0" },
+    { pg.Numeric, "12345678901234567.89", "12345678901234567.890" }, { pg.Numeric, 0 / 0, "NaN" },
+    { pg.Double, 0.1, "0.1", "1e-1" }, { pg.Text, "a", "a" }, { pg.Text, 5, "5" }, { pg.CHAR(3), "a", "a  " },
+    { pg.UUID, "A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11", "{a0eebc999c0b4ef8bb6d6bb9bd380a11}" },
+    { pg.Date, 86400, "1970-01-02", { year = 1970, month = 1, day = 2 } },
+    { pg.DateTime{ timezone = true }, 0, "1970-01-01 00:00:00+00", "1970-01-01T02:00:00+02:00" },
+    { pg.DateTime, 0, "1970-01-01", "1970-01-01 00:00" }, { pg.Time, 3600, "01:00", "01:00:00" },
+    { pg.Boolean, true, true }, { pg.LargeBinary, "\0a", "\0a" }, { pg.VECTOR(2), { 1, 2 }, "[1, 2]" },
+    { pg.TypeDecorator{ impl = pg.Text, bind = string.lower }, "ABC", "abc" },
+    { pg.TypeDecorator{ impl = pg.Integer, bind = function(v) return v + 1 end }, 5, 5.0 },
+  }
+  for i, case in ipairs(equal) do
+    it(("is one for equal values of %s, number %d"):format(tostring(case[1]), i), function()
+      local key = case[1]:_key(case[2])
+      assert.are.equal("string", type(key))
+      for j = 3, #case do assert.are.equal(key, case[1]:_key(case[j])) end
+    end)
+  end
+
+  it("is another one for other values", function()
+    local different = {
+      { pg.Integer, 5, -5, 50 }, { pg.Numeric, "1.5", "15", "1.05", "-1.5", "10", "1" }, { pg.Double, 0.1, 0.1 + 2 ^ -55 },
+      { pg.Text, "a", "A", "a " }, { pg.Date, "1970-01-02", "1970-01-03" },
+      { pg.DateTime{ timezone = true }, "1970-01-01 00:00:00+00", "1970-01-01 00:00:00+01" },
+      { pg.Date, "today", "tomorrow" },
+    }
+    for _, case in ipairs(different) do
+      local seen = {}
+      for j = 2, #case do
+        local key = case[1]:_key(case[j])
+        assert.is_nil(seen[key], tostring(case[j]))
+        seen[key] = true
+      end
+    end
+  end)
+end)

@@ -63,10 +63,11 @@ function declarative.is_model(x) return type(x) == "table" and getmetatable(x) =
 local Base = class("DeclarativeBase")
 Base._events = Mapper._events -- of all its models
 
-local base_options = { schema = true, naming_convention = true, metadata = true, extensions = true }
+-- Those of the metadata, or that.
+local base_options = { schema = true, naming_convention = true, extensions = true, info = true, metadata = true }
 
 --- Makes a base that models are defined on: `declarative_base{ schema=,
--- naming_convention=, extensions=, metadata= }`; its tables are in `Base.metadata`.
+-- naming_convention=, extensions=, info=, metadata= }`; its tables are in `Base.metadata`.
 -- Constraints get names by the convention "default" unless another is given
 -- (false: the server names them), because what has no name cannot be migrated.
 -- @tparam[opt] table options
@@ -78,14 +79,14 @@ function declarative.declarative_base(options)
     local convention = options.naming_convention
     if convention == nil then convention = "default" end
     metadata = schema.MetaData._new{
-      schema = options.schema, naming_convention = convention, extensions = options.extensions,
+      schema = options.schema, naming_convention = convention, extensions = options.extensions, info = options.info,
     }
   elseif not class.is(metadata, schema.MetaData) then
     errors.raise("ArgumentError", "declarative_base: metadata: expected a MetaData, got %s",
       class.describe(metadata))
-  elseif options.schema ~= nil or options.naming_convention ~= nil or options.extensions ~= nil then
+  elseif next(options, (next(options))) ~= nil then -- there is another one
     errors.raise("ArgumentError",
-      "declarative_base: schema, naming_convention and extensions belong to the metadata")
+      "declarative_base: schema, naming_convention, extensions and info belong to the metadata")
   end
   return setmetatable({ metadata = metadata, _models = {} }, Base)
 end

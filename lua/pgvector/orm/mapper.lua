@@ -213,33 +213,26 @@ end
 
 ---- identity ---------------------------------------------------------------------------
 
--- One part of an identity key: equal keys give equal text whatever Lua type
--- they come in (5, 5.0, "5").
-local function key_text(column, value)
-  if compat.is_integral(value) then return ("%.0f"):format(value) end
-  if column.type.family == "string" and type(value) == "string" then return value end
-  return tostring(column.type:check(value))
-end
-
--- A whole number is its own key, if Lua has it exactly.
+-- A whole number is its own key, if Lua has it exactly; anything else is text.
 local function single_key(column, value)
-  if column.type.family ~= "integer" then return key_text(column, value) end
+  local type_ = column.type
+  if type_.family ~= "integer" or type_.impl then return type_:_key(value) end
   if type(value) == "string" then
     local number = tonumber(value)
     if number and ("%.0f"):format(number) == value then value = number end
   end
   if compat.is_integral(value) then return value end
-  return key_text(column, value)
+  return type_:_key(value)
 end
 
 --- What identifies a row of the table: a number or a text.
 -- @tparam table values of the primary key, in its order
 function Mapper:_identity(values)
   if #self.primary_key == 1 then return single_key(self.primary_key[1], values[1]) end
-  local first = key_text(self.primary_key[1], values[1])
+  local first = self.primary_key[1].type:_key(values[1])
   local parts = { #first .. ":" .. first }
   for i = 2, #self.primary_key do
-    local text = key_text(self.primary_key[i], values[i])
+    local text = self.primary_key[i].type:_key(values[i])
     parts[i] = #text .. ":" .. text
   end
   return table.concat(parts)

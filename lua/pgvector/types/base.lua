@@ -81,6 +81,13 @@ function Type:_result_convert() return nil end
 -- @return the value
 function Type:check(value) return value end
 
+-- A text that is the same for equal values, in whatever form they are given: 5
+-- and "5", a date and its seconds. It is for telling rows apart, not for SQL.
+function Type:_key(value)
+  value = self:check(value)
+  return type(value) == "number" and literal.digits(value) or tostring(value)
+end
+
 --- A value as a constant in SQL text.
 -- @param value a value of the type, or `pg.null`
 -- @tparam[opt] SchemaMap map by which a type in it is named

@@ -285,6 +285,11 @@ function TypeDecorator:check(value)
   return self.impl:check(value)
 end
 
+function TypeDecorator:_key(value)
+  value = pass(self.bind, self.null, value)
+  return (value == nil or value == core.null) and "" or self.impl:_key(value)
+end
+
 function TypeDecorator:literal(value, map) return self.impl:literal(pass(self.bind, self.null, value), map) end
 
 return composite

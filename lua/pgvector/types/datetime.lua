@@ -29,6 +29,11 @@ local function define(name, fields)
     text_of(self, value)
     return value
   end
+  -- its bytes: text may say the same in many ways
+  function fields:_key(value)
+    local ok, bytes = pcall(core.encode, self.kind, value, 1)
+    return ok and bytes or text_of(self, value) -- what only the server can read
+  end
   function fields:_literal(value) return literal.string(text_of(self, value)) end
   return base.define(name, fields)
 end

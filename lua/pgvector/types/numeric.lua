@@ -69,6 +69,12 @@ local function define_integer(name, ddl_name, kind, oid, bits)
     _read_as = as_kinds[kind] and read_as,
     _configure = configure_integer, check = check_integer, _literal = literal_integer,
     _for_operand = integer_operand,
+    _key = function(self, value)
+      value = self:check(value)
+      if type(value) == "number" then return literal.digits(value) end
+      local sign, digits = value:match("^%s*([+-]?)0*(%d+)%s*$")
+      return (sign == "-" and digits ~= "0" and "-" or "") .. digits
+    end,
   })
 end
 
@@ -103,10 +109,24 @@ local function literal_number(self, value)
   return literal.number(value)
 end
 
+-- The digits of a number, however many zeros it is written with.
+local function number_key(self, value)
+  self:check(value)
+  if type(value) == "string" and (self.kind ~= "numeric" or not value:find("^%s*[+-]?[%d.]+%s*$")) then
+    value = tonumber(value) or value:lower()
+  end
+  if type(value) == "number" then return literal.digits(value) end
+  local sign, digits = value:match("^%s*([+-]?)0*([%d.]*)%s*$")
+  if not digits then return value:find("n", 1, true) == 1 and "NaN" or "Infinity" end
+  if digits:find(".", 1, true) then digits = digits:gsub("0+$", ""):gsub("%.$", "") end
+  if digits == "" then return "0" end
+  return (sign == "-" and "-" or "") .. (digits:find("^%.") and "0" or "") .. digits
+end
+
 local function define_float(name, ddl_name, kind, oid)
   return base.define(name, {
     ddl_name = ddl_name, kind = kind, oid = oid, family = "number", binary = true,
-    check = check_number, _literal = literal_number,
+    check = check_number, _literal = literal_number, _key = number_key,
   })
 end
 
@@ -132,7 +152,7 @@ end
 
 numeric.Numeric = base.define("Numeric", {
   ddl_name = "NUMERIC", kind = "numeric", oid = 1700, family = "number", binary = true,
-  _read_as = read_as, check = check_number, _literal = literal_number,
+  _read_as = read_as, _key = number_key, check = check_number, _literal = literal_number,
 })
 local Numeric = getmetatable(numeric.Numeric)
 

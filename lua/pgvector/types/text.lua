@@ -25,6 +25,7 @@ end
 text.Text = base.define("Text", {
   ddl_name = "TEXT", kind = "text", oid = 25, family = "string", binary = true,
   check = check_string, _literal = literal_text,
+  _key = function(_, value) return type(value) == "number" and literal.digits(value) or tostring(value) end,
 })
 
 -- The characters of a UTF-8 string: its bytes that do not continue one.
@@ -64,6 +65,7 @@ end
 text.String = define_string("String", "VARCHAR", "character varying", 1043)
 --- CHAR(n), padded with blanks by the server.
 text.CHAR = define_string("CHAR", "CHAR", "character", 1042)
+getmetatable(text.CHAR)._key = function(_, value) return (text.Text:_key(value):gsub(" +$", "")) end
 
 --- Text that compares without regard to case (extension citext).
 text.CITEXT = base.define("CITEXT", { ddl_name = "CITEXT", type_name = "citext" }, text.Text)
