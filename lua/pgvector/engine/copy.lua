@@ -165,6 +165,9 @@ end
 
 --- Runs a COPY.
 -- @tparam Connection conn
+-- @param target a table, a model, or a table's name
+-- @tparam ?table wanted names of the columns
+-- @param source of the rows
 -- @return how many rows were stored; see Connection:copy_in
 function copying.copy_in(conn, target, wanted, source)
   if not is_callable(source) and type(source) ~= "table" then

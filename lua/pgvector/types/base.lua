@@ -88,9 +88,9 @@ function Type:_key(value)
   return type(value) == "number" and literal.digits(value) or tostring(value)
 end
 
---- A value as a constant in SQL text.
+--- A value as a constant in SQL text. Types that name a type in it take a schema
+-- map as second argument.
 -- @param value a value of the type, or `pg.null`
--- @tparam[opt] SchemaMap map by which a type in it is named
 -- @treturn string
 function Type:literal(value)
   if value == nil or value == core.null then return "NULL" end
