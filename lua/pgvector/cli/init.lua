@@ -13,6 +13,7 @@ local cli = {}
 -- they take, `run(arguments)` does it and may return an exit status.
 local commands = {
   { "migrate", "pgvector.cli.migrate" },
+  { "search", "pgvector.cli.search" },
 }
 
 local function argparse()
