@@ -14,6 +14,7 @@ local cli = {}
 local commands = {
   { "migrate", "pgvector.cli.migrate" },
   { "search", "pgvector.cli.search" },
+  { "tune", "pgvector.cli.tune" },
 }
 
 local function argparse()
