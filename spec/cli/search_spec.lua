@@ -46,7 +46,7 @@ describe("pgvector search", function()
   local function search(...) return command_line.run("search", "--url", url, ...) end
 
   -- As above, in sessions that prefer an index: small tables are read faster as a whole.
-  local function by_index() return url .. "&options=-c%20enable_seqscan%3Doff" end
+  local function by_index() return db.with(url, "options", "-c enable_seqscan=off") end
 
   local function document(...) return (command_line.document("search", "--url", url, "--json", ...)) end
 

@@ -35,7 +35,8 @@ describe("pgvector tune", function()
   setup(function()
     url, drop = db.create()
     db.psql(schema, url)
-    by_index = url .. "&options=-c%20enable_seqscan%3Doff%20-c%20jit%3Doff" -- small tables are read faster as a whole
+    -- small tables are read faster as a whole
+    by_index = db.with(url, "options", "-c enable_seqscan=off -c jit=off")
   end)
   teardown(function() drop() end)
 

@@ -15,6 +15,7 @@ local commands = {
   { "migrate", "pgvector.cli.migrate" },
   { "search", "pgvector.cli.search" },
   { "tune", "pgvector.cli.tune" },
+  { "doctor", "pgvector.cli.doctor" },
 }
 
 local function argparse()
