@@ -21,6 +21,16 @@ function db.url(name)
   return head and head .. "/" .. name .. tail or server .. " dbname=" .. name
 end
 
+--- A URL with one more of libpq's keywords, which wins over what it says itself.
+-- @tparam string url
+-- @tparam string keyword such as "options" or "user"
+-- @tparam string value
+function db.with(url, keyword, value)
+  if not url:find("^%w+://") then return ("%s %s='%s'"):format(url, keyword, value:gsub("[\\']", "\\%0")) end
+  local encoded = value:gsub("[^%w]", function(c) return ("%%%02X"):format(c:byte()) end)
+  return ("%s%s%s=%s"):format(url, url:find("?", 1, true) and "&" or "?", keyword, encoded)
+end
+
 --- Runs SQL with psql, away from the code that is being tested.
 -- @treturn string rows on lines, columns separated by '|'
 function db.psql(sql, url)

@@ -50,6 +50,13 @@ for _, name in ipairs{ "dkjson", "cjson" } do
       assert.are.equal('{"a":{}}', json.encode{ a = {} })
     end)
 
+    it("writes a table whose only name is n as an object, not as an array of that length", function()
+      assert.are.equal('{"n":3}', json.encode{ n = 3 })
+      assert.are.equal('{"a":{"n":2}}', json.encode{ a = { n = 2 } })
+      assert.are.equal('{"n":0}', json.encode(json.decode '{"n":0}'))
+      assert.are.equal('{"n":2.5}', json.encode{ n = 2.5 })
+    end)
+
     it("writes strings as they are", function()
       assert.are.equal('"a\\"b\\\\c"', json.encode 'a"b\\c')
       assert.are.equal('é"\n', json.decode '"é\\"\\n"')

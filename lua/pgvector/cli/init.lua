@@ -13,6 +13,9 @@ local cli = {}
 -- they take, `run(arguments)` does it and may return an exit status.
 local commands = {
   { "migrate", "pgvector.cli.migrate" },
+  { "search", "pgvector.cli.search" },
+  { "tune", "pgvector.cli.tune" },
+  { "doctor", "pgvector.cli.doctor" },
 }
 
 local function argparse()

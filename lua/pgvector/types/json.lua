@@ -82,11 +82,17 @@ local function protect(text)
   end
 end
 
+-- Is a table with a number `n` an object, and not what table.pack made?
+local function is_object(value)
+  local mt = getmetatable(value)
+  return mt == object_mt or mt ~= array_mt and value[1] == nil
+end
+
 -- Walks a document before it is written: a number that has no JSON form
 -- raises, `replace(x)` is asked for a stand-in for one that would lose digits,
 -- and a plain empty table is an object. Tables are copied only where something
--- was replaced.
-local function prepare(value, replace, seen)
+-- was replaced. `member(x)`, if there is one, stands for the number `n` of an object.
+local function prepare(value, replace, seen, member)
   if type(value) == "number" then
     check_finite(value)
     if survives(value) then return value end
@@ -98,7 +104,8 @@ local function prepare(value, replace, seen)
   seen[value] = true
   local copy
   for key, element in pairs(value) do
-    local prepared = prepare(element, replace, seen)
+    local prepared = prepare(element, replace, seen, member)
+    if key == "n" and member and type(prepared) == "number" and is_object(value) then prepared = member(prepared) end
     if not rawequal(prepared, element) then
       if not copy then
         copy = {}
@@ -135,10 +142,12 @@ local adapters = {}
 function adapters.dkjson(codec)
   local number_mt = { __tojson = function(self) return self.text end }
 
+  local function digits(x) return setmetatable({ text = literal.digits(x) }, number_mt) end
+
   local function replace(x)
     -- dkjson writes integers of Lua 5.3 and later with all their digits
     if math.type and math.type(x) == "integer" then return x end -- luacheck: ignore 143
-    return setmetatable({ text = literal.digits(x) }, number_mt)
+    return digits(x)
   end
 
   local state = {
@@ -150,7 +159,8 @@ function adapters.dkjson(codec)
 
   return {
     encode = function(value, sorted)
-      local text = codec.encode(prepare(value, replace, {}),
+      -- dkjson takes a table whose only name is `n` for an array of that length
+      local text = codec.encode(prepare(value, replace, {}, digits),
         { exception = state.exception, keyorder = sorted and sorted_keys(value) })
       return text
     end,
