@@ -2528,8 +2528,15 @@ function ScopedSession:remove() end
 ---@class pgvector.orm
 local orm = {}
 
+---@class pgvector.BaseOptions
+---@field schema? string
+---@field naming_convention? any
+---@field extensions? string[]
+---@field info? table
+---@field metadata? pgvector.MetaData
+
 ---Makes a base for models.
----@param options? { schema?: string, naming_convention?: any, extensions?: string[], info?: table, metadata?: pgvector.MetaData }
+---@param options? pgvector.BaseOptions
 ---@return pgvector.DeclarativeBase
 function orm.declarative_base(options) end
 
