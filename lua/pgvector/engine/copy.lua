@@ -12,6 +12,8 @@ local observe = require "pgvector.engine.observe"
 
 local copying = {}
 
+local VARBIT = 1562 -- its modifier is the most that it takes, not its length
+
 -- Rows are collected up to this size before they are sent.
 local BUFFER_SIZE = 65536
 
@@ -104,7 +106,7 @@ local function encoder_for(execution, link, table_name, columns, list)
   for i, column in ipairs(columns) do
     local declared = column.type and column.type:bind_spec(column.name)
     local kind = kinds[i]
-    local sized = kind == "vector" or kind == "halfvec" or kind == "sparsevec" or kind == "bit"
+    local sized = kind == "vector" or kind == "halfvec" or kind == "sparsevec" or kind == "bit" and oids[i] ~= VARBIT
     specs[i] = {
       kind = kind, oid = oids[i], name = column.name,
       elem_oid = kind:find("%[%]$") and execution.typeinfo:_element_of(oids[i]) or nil,
