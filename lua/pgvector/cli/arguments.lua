@@ -21,6 +21,10 @@ end
 -- @treturn string
 function arguments.plain(word) return (word:gsub(MARK, "")) end
 
+--- Reads a number: a converter of arguments.
+-- @treturn ?number nil if it is none
+function arguments.number(word) return tonumber(arguments.plain(word)) end
+
 --- Raises for a command line that is wrong in a way that argparse does not see:
 -- exit status 2.
 -- @tparam string message for string.format

@@ -45,7 +45,7 @@ function database.table(conn, name)
   return pg.Table(bare or name, pg.MetaData(), {}, { schema = schema, autoload = conn })
 end
 
---- Prints one document.
-function database.print_json(value) print(json.encode(value)) end
+--- Prints one document, its keys in the order of the alphabet.
+function database.print_json(value) print(json.encode(value, true)) end
 
 return database

@@ -25,9 +25,9 @@ function embedder.define(parser)
   parser:option("--model", "The model that it should use."):argname("NAME"):convert(words.plain)
   parser:option("--embedder-key-env", "The environment variable that holds the key for it."):argname("VAR")
   parser:option("--embedder-batch", ("How many texts go into one request (%d)."):format(BATCH)):argname("N")
-    :convert(tonumber)
+    :convert(words.number)
   parser:option("--embedder-timeout", ("How long a request may take (%d)."):format(TIMEOUT)):argname("SECONDS")
-    :convert(tonumber)
+    :convert(words.number)
 end
 
 local Embedder = class("Embedder")

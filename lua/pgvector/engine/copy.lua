@@ -162,9 +162,12 @@ local function send_rows(conn, link, stmt, table_name, columns, list, source)
   return count
 end
 
---- Runs a COPY.
+--- Runs a COPY; see Connection:copy_in.
 -- @tparam Connection conn
--- @return how many rows were stored; see Connection:copy_in
+-- @param target a table, a model, or a table's name
+-- @tparam ?table wanted names of the columns
+-- @param source of the rows
+-- @return how many rows were stored
 function copying.copy_in(conn, target, wanted, source)
   if not is_callable(source) and type(source) ~= "table" then
     errors.raise("ArgumentError", "copy_in: expected a function, an iterator or rows, got %s", type(source))
