@@ -2525,15 +2525,15 @@ function ScopedSession:has() end
 function ScopedSession:remove() end
 
 ---`pg.orm`: models and sessions.
----@class pgvector.orm
-local orm = {}
-
 ---@class pgvector.BaseOptions
 ---@field schema? string
 ---@field naming_convention? any
 ---@field extensions? string[]
 ---@field info? table
 ---@field metadata? pgvector.MetaData
+
+---@class pgvector.orm
+local orm = {}
 
 ---Makes a base for models.
 ---@param options? pgvector.BaseOptions
