@@ -2,6 +2,7 @@
 
 local command_line = require "spec.support.command_line"
 local db = require "spec.support.db"
+local embeddings = require "spec.support.embeddings"
 local json = require "pgvector.types.json"
 local program = require "spec.support.program"
 
@@ -212,6 +213,8 @@ id  body          score  vector_rank  text_rank
     { 2, "--vector: expected 3 dimensions, not 2", "items", "--vector", "[1,2]" },
     { 2, "--vector: ", "items", "--vector", "1,2,3" },
     { 2, "--select: items has no column 'nix'", "items", "--like", "5", "--select", "id,nix" },
+    { 2, "--embedder-batch: expected a whole number of at least 1, got '0'", "items", "x", "--embedder-batch", "0" },
+    { 2, "--embedder-timeout: expected a number of at least 0.001, got '-1'", "items", "x", "--embedder-timeout", "-1" },
     { 2, "--limit: expected a whole number from 1 to", "items", "--like", "5", "--limit", "0" },
     { 2, "--within: expected a number, got 'near'", "items", "--like", "5", "--within", "near" },
     { 2, "must be one of", "items", "--like", "5", "--metric", "euclid" },
@@ -248,46 +251,33 @@ id  body          score  vector_rank  text_rank
   end)
 end)
 
-describe("pgvector search by a text", function()
-  local url, drop, asked, made
+describe("pgvector search by a text #programs", function()
+  local url, drop, server
 
   setup(function()
     url, drop = db.create()
-    db.psql("CREATE TABLE t (id int PRIMARY KEY, v vector(2)); INSERT INTO t VALUES (1, '[0,1]'), (2, '[1,0]')", url)
-    package.loaded["pgvector.cli"], package.loaded["pgvector.cli.search"] = nil, nil
-    package.loaded["pgvector.cli.embedder"] = {
-      define = function(parser) parser:option("--embedder") end,
-      new = function(args)
-        return args.embedder and {
-          embed = function(_, texts)
-            asked = texts
-            return made
-          end,
-        }
-      end,
-    }
+    server = embeddings.start()
+    db.psql("CREATE TABLE t (id int PRIMARY KEY, v vector(3), w vector(2)); "
+      .. "INSERT INTO t VALUES (1, '[1,97,97]', '[1,2]'), (2, '[3,97,99]', '[3,4]')", url)
   end)
   teardown(function()
-    for _, name in ipairs{ "", ".search", ".embedder" } do package.loaded["pgvector.cli" .. name] = nil end
+    server.stop()
     drop()
   end)
 
-  local function search(...) return command_line.run("search", "--url", url, ...) end
+  local function search(...) return command_line.run("search", "--url", url, "t", ...) end
 
   it("asks the embedder for the text's vector", function()
-    made = { { 0.75, 0 } }
-    local text, status = search("t", "what is it", "--embedder", "http://x", "--metric", "l2")
+    local text, status = search("abc", "--column", "v", "--embedder", server.url, "--metric", "l2")
     assert.equal(0, status)
-    assert.same({ "what is it" }, asked)
-    assert.equal("id  distance\n 2      0.25\n 1      1.25\n", text)
+    assert.equal("id  distance\n 2         0\n 1   2.82843\n", text)
   end)
 
   it("says so where there is no embedder, or one for other vectors", function()
-    local _, status, said = search("t", "what is it")
+    local _, status, said = search("abc", "--column", "v")
     assert.equal(2, status)
     assert.matches("a text to search for needs %-%-embedder", said)
-    made = { { 1, 2, 3 } }
-    _, status, said = search("t", "what is it", "--embedder", "http://x")
+    _, status, said = search("abc", "--column", "w", "--embedder", server.url)
     assert.equal(1, status)
     assert.matches("expected 2 dimensions, not 3", said)
   end)

@@ -85,6 +85,18 @@ describe("copy_in", function()
     end)
   end)
 
+  it("stores fewer bits than a column of varying length may hold", function()
+    engine:begin(function(conn)
+      conn:exec_sql "CREATE TEMPORARY TABLE flags (bits bit varying(3))"
+      conn:copy_in("flags", { "bits" }, { { "1" }, { "101" } })
+      assert.equal("1 101", conn:exec_sql("SELECT string_agg(bits::text, ' ' ORDER BY bits) FROM flags"):scalar())
+      conn:exec_sql "SAVEPOINT before"
+      local _, err = pg.try(conn.copy_in, conn, "flags", { "bits" }, { { "1011" } })
+      assert.equal("22001", err.sqlstate)
+      conn:exec_sql "ROLLBACK TO before"
+    end)
+  end)
+
   it("goes through text where a type has no binary form here", function()
     engine:begin(function(conn)
       conn:copy_in("moods", { "id", "mood", "place", "words" }, {

@@ -12,7 +12,7 @@ local command_line = {}
 function command_line.run(...)
   local printed, said = {}, {}
   local real_print, real_stderr = print, io.stderr
-  _G.print = function(text) printed[#printed + 1] = text .. "\n" end -- luacheck: ignore 122
+  _G.print = function(text) printed[#printed + 1] = tostring(text) .. "\n" end -- luacheck: ignore 122
   io.stderr = { -- luacheck: ignore 122
     write = function(_, ...)
       for i = 1, select("#", ...) do said[#said + 1] = (select(i, ...)) end

@@ -12,6 +12,7 @@ local cli = {}
 -- Commands in the order in which the help lists them: `define(parser)` says what
 -- they take, `run(arguments)` does it and may return an exit status.
 local commands = {
+  { "ingest", "pgvector.cli.ingest" },
   { "migrate", "pgvector.cli.migrate" },
   { "search", "pgvector.cli.search" },
   { "tune", "pgvector.cli.tune" },

@@ -62,17 +62,7 @@ local function report_step(step)
   io.stdout:flush()
 end
 
--- A bar while an index is built.
-local function build_bar(name)
-  local bar = progress.new{ label = "building " .. name, unit = "blocks" }
-  return {
-    update = function(done, total) bar:update(done, total > 0 and total or nil) end,
-    finish = function(ok)
-      local seconds = bar:finish()
-      if ok then print(("built %s in %s"):format(name, progress.duration(seconds))) end
-    end,
-  }
-end
+local function build_bar(name) return progress.building(name, print) end
 
 ---- the project ------------------------------------------------------------------
 

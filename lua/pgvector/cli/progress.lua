@@ -110,4 +110,19 @@ end
 
 class.seal(Bar)
 
+--- A bar while an index is built, as pgvector.migrate.build wants one.
+-- @tparam string name the index's
+-- @tparam function say gets the line that tells what was done
+-- @treturn table `update(done, total)`, `finish(ok)`
+function progress.building(name, say)
+  local bar = progress.new{ label = "building " .. name, unit = "blocks" }
+  return {
+    update = function(done, total) bar:update(done, total > 0 and total or nil) end,
+    finish = function(ok)
+      local seconds = bar:finish()
+      if ok then say(("built %s in %s"):format(name, progress.duration(seconds))) end
+    end,
+  }
+end
+
 return progress

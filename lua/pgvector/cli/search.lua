@@ -4,6 +4,7 @@
 local aligned = require "pgvector.cli.aligned"
 local core = require "pgvector.core"
 local database = require "pgvector.cli.database"
+local embedder = require "pgvector.cli.embedder"
 local errors = require "pgvector.errors"
 local explain = require "pgvector.cli.explain"
 local pg = require "pgvector"
@@ -13,10 +14,6 @@ local vector_column = require "pgvector.cli.vector_column"
 local words = require "pgvector.cli.arguments"
 
 local command = {}
-
--- Makes vectors of texts. Without it there are no texts to search for.
-local EMBEDDER = "pgvector.cli.embedder"
-local has_embedder, embedder = pcall(require, EMBEDDER)
 
 local STDOUT = 1
 
@@ -41,7 +38,7 @@ function query.like(column, args, conn)
 end
 
 function query.query(_, args)
-  local maker = has_embedder and embedder.new(args)
+  local maker = embedder.new(args)
   if not maker then words.misuse("a text to search for needs --embedder, or PGVECTOR_EMBEDDER") end
   return maker:embed{ args.query }[1]
 end
@@ -154,7 +151,7 @@ function command.define(parser)
   option("--text-config", "The text search configuration of that column's index.", "NAME")
   parser:flag("--explain", "Tell whether an index served the search, and how long it took.")
   database.define(parser)
-  if has_embedder then embedder.define(parser) end
+  embedder.define(parser)
 end
 
 return command

@@ -13,6 +13,8 @@ local SchemaMap = require "pgvector.sql.schema_map"
 
 local copying = {}
 
+local VARBIT = 1562 -- its modifier is the most that it takes, not its length
+
 -- Rows are collected up to this size before they are sent.
 local BUFFER_SIZE = 65536
 
@@ -107,7 +109,7 @@ local function encoder_for(execution, link, table_name, columns, list)
     local kind = kinds[i]
     -- an array of a type that is written as text only (a range, a tsvector)
     if kind == "text" and declared and declared.kind:find("%[%]$") then kind = "text[]" end
-    local sized = kind == "vector" or kind == "halfvec" or kind == "sparsevec" or kind == "bit"
+    local sized = kind == "vector" or kind == "halfvec" or kind == "sparsevec" or kind == "bit" and oids[i] ~= VARBIT
     specs[i] = {
       kind = kind, oid = oids[i], name = column.name,
       elem_oid = kind:find("%[%]$") and execution.typeinfo:_element_of(oids[i]) or nil,
@@ -163,7 +165,7 @@ local function send_rows(conn, link, stmt, table_name, columns, list, source)
   return count
 end
 
---- Runs a COPY.
+--- Runs a COPY; see Connection:copy_in.
 -- @tparam Connection conn
 -- @param target a table, a model, or a table's name
 -- @tparam ?table wanted names of the columns

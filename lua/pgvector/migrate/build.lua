@@ -36,14 +36,18 @@ local progress_query = [[
 SELECT phase, blocks_done, blocks_total, tuples_done, tuples_total
 FROM pg_catalog.pg_stat_progress_create_index WHERE pid = $1]]
 
--- Calls run(), and shows meanwhile what the server tells over another
--- connection. Nothing that goes wrong there may disturb the build.
-local function watched(conn, operation, show, run)
+--- Calls run(), which builds an index, and shows meanwhile what the server tells
+-- over another connection. Nothing that goes wrong there may disturb the build.
+-- @param conn
+-- @tparam string name the index's
+-- @tparam function show `show(name)` gives `{ update(done, total, phase), finish(ok) }`
+-- @tparam function run
+function build.watched(conn, name, show, run)
   local pid = conn.info.backend_pid
   local connected, watcher = pcall(conn.engine.connect, conn.engine)
   if not connected then return run() end
   watcher:execution_options{ isolation_level = "AUTOCOMMIT" } -- a transaction would hold up the build
-  local bar = show(operation.name)
+  local bar = show(name)
   local function look()
     local row = watcher:exec_sql(progress_query, { pid }):first()
     if not row then return end
@@ -70,7 +74,7 @@ function build.run(conn, operation, show, run)
   end
   local function go() run(operation:statements()) end
   if not (show and leftovers[kind]) then return go() end
-  watched(conn, operation, show, go)
+  build.watched(conn, operation.name, show, go)
 end
 
 return build
