@@ -2,6 +2,7 @@
 -- and which of them a name belongs to.
 -- @module pgvector.sql.from_list
 
+local chain = require "pgvector.util.chain"
 local errors = require "pgvector.errors"
 local coerce = require "pgvector.sql.coerce"
 local joining = require "pgvector.sql.joining"
@@ -80,7 +81,7 @@ end
 
 -- Applies the joins to the explicit FROM elements.
 local function apply_joins(statement, froms, selected)
-  for _, step in ipairs(statement._joins) do
+  for _, step in ipairs(chain.items(statement._joins)) do
     local index
     if step.left then
       index = find(froms, step.left)
@@ -127,10 +128,10 @@ function from_list.of_select(statement, entities)
     end
   end
   local froms = {}
-  for i, from in ipairs(statement._from or {}) do froms[i] = from end
+  for i, from in ipairs(chain.items(statement._from) or {}) do froms[i] = from end
   if statement._joins then apply_joins(statement, froms, selected) end
   if statement._where then
-    for _, condition in ipairs(statement._where) do traverse.collect_froms(condition, selected) end
+    for _, condition in ipairs(chain.items(statement._where)) do traverse.collect_froms(condition, selected) end
   end
   -- what stands in a join does not stand beside it, too
   local covered, list = {}, {}

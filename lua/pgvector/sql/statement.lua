@@ -1,6 +1,7 @@
 --- What all statements share: copies on write, options, compilation.
 -- @module pgvector.sql.statement
 
+local chain = require "pgvector.util.chain"
 local class = require "pgvector.class"
 local errors = require "pgvector.errors"
 local element = require "pgvector.sql.element"
@@ -17,14 +18,6 @@ function Statement:_copy()
   for key, value in next, self do copy[key] = value end
   copy._compiled, copy._shapes, copy._memo = nil, nil, nil
   return setmetatable(copy, getmetatable(self))
-end
-
--- A new list: the old one and more.
-function statement.appended(list, more, count)
-  local new, n = {}, list and #list or 0
-  for i = 1, n do new[i] = list[i] end
-  for i = 1, count do new[n + i] = more[i] end
-  return new
 end
 
 --- Calls `fn(self, value)` if `value` is neither nil nor false, so that a filter
@@ -58,7 +51,7 @@ function Statement:options(...)
     end
   end
   local copy = self:_copy()
-  copy._options = statement.appended(self._options, more, count)
+  copy._options = chain.append(self._options, more)
   return copy
 end
 
@@ -114,7 +107,7 @@ function Statement:execution_options(options)
   copy._execution_options = merged
   if #found > 0 then
     table.sort(found, function(a, b) return a.name < b.name end)
-    copy._settings = statement.appended(self._settings, found, #found)
+    copy._settings = chain.append(self._settings, found)
   end
   return copy
 end
@@ -129,7 +122,7 @@ function Statement:comment(text)
   end
   text = text:gsub("%*/", "* /"):gsub("/%*", "/ *")
   local copy = self:_copy()
-  copy._comments = statement.appended(self._comments, { text }, 1)
+  copy._comments = chain.append(self._comments, { text })
   return copy
 end
 
@@ -137,14 +130,14 @@ end
 -- @treturn table statement
 function Statement:add_cte(...)
   local copy = self:_copy()
-  copy._ctes = statement.appended(self._ctes, { ... }, select("#", ...))
+  copy._ctes = chain.append(self._ctes, { ... })
   return copy
 end
 
 -- A setting for the time of the statement: set_config(name, value, true).
 function Statement:_with_setting(name, value)
   local copy = self:_copy()
-  copy._settings = statement.appended(self._settings, { { name = name, value = value } }, 1)
+  copy._settings = chain.append(self._settings, { { name = name, value = value } })
   return copy
 end
 

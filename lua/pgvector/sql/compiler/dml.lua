@@ -1,6 +1,7 @@
 --- Visitors for INSERT, UPDATE and DELETE.
 -- @module pgvector.sql.compiler.dml
 
+local chain = require "pgvector.util.chain"
 local errors = require "pgvector.errors"
 local identifiers = require "pgvector.sql.compiler.identifiers"
 local select_list = require("pgvector.sql.compiler.select").select_list
@@ -166,7 +167,7 @@ end
 local function where(c, statement)
   if not statement._where then return end
   c:write(" WHERE ")
-  c:conjunction(statement._where)
+  c:conjunction(chain.items(statement._where))
 end
 
 local function assignments(c, statement)

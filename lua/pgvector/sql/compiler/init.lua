@@ -6,6 +6,7 @@
 -- parameter object is one `$n`, however often it occurs.
 -- @module pgvector.sql.compiler
 
+local chain = require "pgvector.util.chain"
 local defaults = require "pgvector.sql.defaults"
 local errors = require "pgvector.errors"
 local identifiers = require "pgvector.sql.compiler.identifiers"
@@ -171,7 +172,7 @@ end
 function Compiler:need_settings(settings)
   local needed = self.settings or {}
   self.settings = needed
-  for _, setting in ipairs(settings) do
+  for _, setting in ipairs(chain.items(settings)) do
     local name, value = setting.name, setting.value
     local known = needed[name]
     if not known then
@@ -237,7 +238,7 @@ end
 
 -- With the WITH clause in front, which is known only at the end.
 local function compile_statement(c, statement)
-  for _, cte in ipairs(statement._ctes or {}) do c:define_cte(cte) end
+  for _, cte in ipairs(chain.items(statement._ctes) or none) do c:define_cte(cte) end
   local body, length = c:capture(c.visit, statement, "top")
   if c.nested then visitors.nested_with(c, c.n, "top") end
   if c.head then c:write(c.head) end -- of a statement that a query ends
@@ -256,7 +257,7 @@ function run(statement, options, map)
   local kind = statement._kind
   if kind == "ddl" then c.literal_binds = "ddl" end
   compile_statement(c, statement)
-  for _, comment in ipairs(statement._comments or none) do c:write(" /* " .. comment .. " */") end
+  for _, comment in ipairs(chain.items(statement._comments) or none) do c:write(" /* " .. comment .. " */") end
   local sql, binds = c:finish()
   return {
     sql = sql, binds = binds, columns = c.columns, kind = kind or "expression", settings = c.settings,

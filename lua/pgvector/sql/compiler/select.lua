@@ -1,6 +1,7 @@
 --- Visitors for SELECT, set operations and WITH.
 -- @module pgvector.sql.compiler.select
 
+local chain = require "pgvector.util.chain"
 local errors = require "pgvector.errors"
 local identifiers = require "pgvector.sql.compiler.identifiers"
 
@@ -103,11 +104,12 @@ visit.select_list = select_list
 local function clause(c, keyword, list)
   if not list then return end
   c:write(keyword)
-  c:list(list, ", ")
+  c:list(chain.items(list), ", ")
 end
 
 local function ordered(c, list)
   c:write(" ORDER BY ")
+  list = chain.items(list)
   for i = 1, #list do
     if i > 1 then c:write(", ") end
     c:visit(list[i], true)
@@ -173,7 +175,7 @@ function visit.select(c, statement, mode, unique)
 
   c:write("SELECT ")
   if statement._prefixes then
-    for _, prefix in ipairs(statement._prefixes) do
+    for _, prefix in ipairs(chain.items(statement._prefixes)) do
       c:visit(prefix)
       c:write(" ")
     end
@@ -183,7 +185,7 @@ function visit.select(c, statement, mode, unique)
     c:write("DISTINCT ")
     if distinct ~= true then
       c:write("ON (")
-      c:list(distinct, ", ")
+      c:list(chain.items(distinct), ", ")
       c:write(") ")
     end
   end
@@ -194,12 +196,12 @@ function visit.select(c, statement, mode, unique)
   end
   if statement._where then
     c:write(" WHERE ")
-    c:conjunction(statement._where)
+    c:conjunction(chain.items(statement._where))
   end
   clause(c, " GROUP BY ", statement._group_by)
   if statement._having then
     c:write(" HAVING ")
-    c:conjunction(statement._having)
+    c:conjunction(chain.items(statement._having))
   end
   local ordering = c.n
   if statement._order_by then ordered(c, statement._order_by) end
@@ -258,7 +260,7 @@ function visit.compound(c, statement, mode, unique)
     local frame = push_frame(c, empty, nil)
     c.frame.names = statement:_output_names()
     c:write(" ORDER BY ")
-    for i, item in ipairs(statement._order_by) do
+    for i, item in ipairs(chain.items(statement._order_by)) do
       if i > 1 then c:write(", ") end
       c:visit(statement:_by_output_name(item), true)
     end
