@@ -339,7 +339,8 @@ function BitConstructor.from_bytes(bytes) end
 ---@field timezone? string the session's TimeZone ("UTC")
 ---@field connect_args? table<string, string|number|boolean> further libpq keywords
 ---@field wait? "auto"|"blocking"|"cqueues"|"luv"|"openresty"|pgvector.Waiter|pgvector.WaitFunction
----@field warn? fun(message: string) told of connections that were never closed; default: stderr
+---@field warn? fun(message: string) told of what is probably a mistake; default: stderr
+---@field enable_from_linting? boolean false: no warning of FROM elements that nothing joins
 
 ---@alias pgvector.IsolationLevel "READ UNCOMMITTED"|"READ COMMITTED"|"REPEATABLE READ"|"SERIALIZABLE"|"AUTOCOMMIT"
 
@@ -1623,6 +1624,11 @@ function Text:cte(name, options) end
 ---@param options table
 ---@return pgvector.Text
 function Text:execution_options(options) end
+
+---A comment behind the text.
+---@param text string
+---@return pgvector.Text
+function Text:comment(text) end
 
 --------------------------------------------------------------------------------
 -- Tables and models

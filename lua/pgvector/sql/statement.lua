@@ -1,4 +1,4 @@
---- What all statements share: copies on write, options, compilation.
+--- What all statements share: copies on write, options, comments.
 -- @module pgvector.sql.statement
 
 local chain = require "pgvector.util.chain"
@@ -12,8 +12,12 @@ local statement = {}
 local Statement = class("Statement", element.ClauseElement)
 statement.Statement = Statement
 
+--- Methods of all statements, of `pg.text` as well, which is an expression, too.
+local shared = {}
+statement.shared = shared
+
 -- A copy to be changed. What was computed for the original is left behind.
-function Statement:_copy()
+function shared:_copy()
   local copy = {}
   for key, value in next, self do copy[key] = value end
   copy._compiled, copy._shapes, copy._memo = nil, nil, nil
@@ -64,6 +68,12 @@ local settings = {
   ivfflat_iterative_scan = { "ivfflat.iterative_scan", { off = true, relaxed_order = true } },
 }
 
+local known_options = {
+  stream_results = true, yield_per = true, timeout = true, schema_translate_map = true,
+  populate_existing = true, autoflush = true, synchronize_session = true, -- for a session
+}
+for name in pairs(settings) do known_options[name] = true end
+
 local function check_setting(option, value)
   local name, least, most = settings[option][1], settings[option][2], settings[option][3]
   if type(least) == "table" then
@@ -76,10 +86,20 @@ local function check_setting(option, value)
     errors.raise("ArgumentError", "execution_options: %s: expected a number from %d to %d, got %s", option, least,
       most, tostring(value))
   end
-  return { name = name, value = value }
+  return { name = name, value = value, option = option }
+end
+
+-- The settings of a statement without those that an option is about to replace.
+local function others(list, options)
+  local kept = {}
+  for _, setting in ipairs(chain.items(list) or {}) do
+    if not (setting.option and options[setting.option] ~= nil) then kept[#kept + 1] = setting end
+  end
+  return chain.append(nil, kept)
 end
 
 --- Options for whoever runs the statement: `stream_results`, `yield_per`, `timeout`;
+-- for a session `populate_existing`, `autoflush`, `synchronize_session`;
 -- `schema_translate_map = { app = "tenant_7" }`, where "" stands for tables
 -- without a schema; and search parameters that are set for this statement alone:
 -- `hnsw_ef_search`, `hnsw_iterative_scan`, `hnsw_max_scan_tuples`,
@@ -87,15 +107,16 @@ end
 -- `ivfflat_iterative_scan`.
 -- @tparam table options
 -- @treturn table statement
-function Statement:execution_options(options)
-  if type(options) ~= "table" then errors.raise("ArgumentError", "execution_options: expected a table") end
+function shared:execution_options(options)
+  if type(options) ~= "table" then
+    errors.raise("ArgumentError", "execution_options: expected a table, got %s", class.describe(options))
+  end
+  errors.check_options(options, known_options, "execution_options")
   local merged, found = {}, {}
   for key, value in pairs(self._execution_options or {}) do merged[key] = value end
   for key, value in pairs(options) do
     if settings[key] then
       found[#found + 1] = check_setting(key, value)
-    elseif tostring(key):find("^hnsw_") or tostring(key):find("^ivfflat_") then
-      errors.raise("ArgumentError", "execution_options: unknown option '%s'%s", key, errors.did_you_mean(key, settings))
     else
       merged[key] = value
     end
@@ -107,7 +128,7 @@ function Statement:execution_options(options)
   copy._execution_options = merged
   if #found > 0 then
     table.sort(found, function(a, b) return a.name < b.name end)
-    copy._settings = chain.append(self._settings, found)
+    copy._settings = chain.append(others(self._settings, options), found)
   end
   return copy
 end
@@ -116,7 +137,7 @@ end
 -- `:comment("route=/search")`. What would end it is taken apart.
 -- @tparam string text
 -- @treturn table statement
-function Statement:comment(text)
+function shared:comment(text)
   if type(text) ~= "string" or text:find("\0", 1, true) then
     errors.raise("ArgumentError", "comment: expected a string without zero bytes, got %s", class.describe(text))
   end
@@ -141,6 +162,7 @@ function Statement:_with_setting(name, value)
   return copy
 end
 
+for name, method in pairs(shared) do Statement[name] = method end
 class.seal(Statement)
 
 return statement

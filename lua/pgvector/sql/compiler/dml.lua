@@ -158,9 +158,11 @@ local function extra_froms(c, keyword, froms)
   c:list(froms, ", ")
 end
 
-local function with_table(table_, froms)
-  local list = { table_ }
+-- All FROM elements of an UPDATE or DELETE.
+local function with_table(c, statement, froms)
+  local list = { statement._table }
   for _, from in ipairs(froms) do list[#list + 1] = from end
+  if #list > 1 then c:check_joined(list, statement._where) end
   return list
 end
 
@@ -186,7 +188,7 @@ end
 function visit.update(c, statement, mode, unique)
   guard(c, statement, "update")
   local froms = statement:_extra_froms()
-  in_frame(c, statement, with_table(statement._table, froms), mode, function()
+  in_frame(c, statement, with_table(c, statement, froms), mode, function()
     c:write("UPDATE ")
     c:visit(statement._table)
     c:write(" SET ")
@@ -200,7 +202,7 @@ end
 function visit.delete(c, statement, mode, unique)
   guard(c, statement, "delete")
   local froms = statement:_extra_froms()
-  in_frame(c, statement, with_table(statement._table, froms), mode, function()
+  in_frame(c, statement, with_table(c, statement, froms), mode, function()
     c:write("DELETE FROM ")
     c:visit(statement._table)
     extra_froms(c, " USING ", froms)

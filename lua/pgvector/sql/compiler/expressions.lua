@@ -59,6 +59,7 @@ function visit.keyword(c, node) c:write(node.word) end
 function visit.literal_column(c, node) c:write(node.text) end
 
 function visit.text(c, node, mode)
+  if node._settings then c:need_settings(node._settings) end
   local pieces = node.pieces
   for i = 1, #pieces do
     local piece = pieces[i]

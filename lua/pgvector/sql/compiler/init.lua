@@ -10,6 +10,7 @@ local chain = require "pgvector.util.chain"
 local defaults = require "pgvector.sql.defaults"
 local errors = require "pgvector.errors"
 local identifiers = require "pgvector.sql.compiler.identifiers"
+local products = require "pgvector.sql.compiler.products"
 local SchemaMap = require "pgvector.sql.schema_map"
 
 local compiler = {}
@@ -187,6 +188,16 @@ function Compiler:need_settings(settings)
   end
 end
 
+--- Notes what is wrong if nothing joins several FROM elements.
+-- @tparam table froms
+-- @tparam ?table where a chain of conditions
+-- @tparam ?string advice
+function Compiler:check_joined(froms, where, advice)
+  if self.describing then return end
+  local message = products.find(froms, chain.items(where))
+  if message then self.warnings = chain.append(self.warnings, { message .. (advice or "") }) end
+end
+
 --- Puts a CTE into the WITH clause, unless it is there.
 function Compiler:define_cte(cte) visitors.cte_definition(self, cte) end
 
@@ -261,7 +272,7 @@ function run(statement, options, map)
   local sql, binds = c:finish()
   return {
     sql = sql, binds = binds, columns = c.columns, kind = kind or "expression", settings = c.settings,
-    returning = statement._returning ~= nil, schema_map = map,
+    returning = statement._returning ~= nil, schema_map = map, warnings = chain.items(c.warnings),
     parameter_names = nil, -- a set, once it is needed
   }
 end
@@ -277,7 +288,7 @@ local compile_options = { literal_binds = true, schema_translate_map = true, key
 --   `keys`: the keys of the rows that an INSERT or UPDATE will be run with;
 --   `bare`: columns without their table
 -- @tparam ?SchemaMap map that of the connection, unless the statement has one
--- @treturn table `{ sql=, binds=, columns=, kind=, settings=, returning=, schema_map= }`
+-- @treturn table `{ sql=, binds=, columns=, kind=, settings=, returning=, schema_map=, warnings= }`
 function compiler.compile(statement, options, map)
   local own = own_map(statement)
   if options then

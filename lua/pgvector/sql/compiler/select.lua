@@ -172,6 +172,7 @@ function visit.select(c, statement, mode, unique)
   if mode == "top" and c.columns == nil and not statement:_is_opaque() then c.columns = columns end
   local froms = correlated(c, statement, statement:_from_list(), mode)
   push_frame(c, froms, columns)
+  if #froms > 1 then c:check_joined(froms, statement._where, " (if that is meant: :join(x, pg.true_()))") end
 
   c:write("SELECT ")
   if statement._prefixes then
