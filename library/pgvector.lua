@@ -902,7 +902,7 @@ function ColumnElement:not_() end
 
 ---Any binary operator: `column:op("@@")(query)`.
 ---@param sql string its characters
----@param options? { type?: pgvector.Type, bool?: boolean }
+---@param options? { type?: pgvector.Type, bool?: boolean, precedence?: integer }
 ---@return fun(other: any): pgvector.ColumnElement
 function ColumnElement:op(sql, options) end
 
@@ -949,6 +949,11 @@ function ColumnElement:type_coerce(type) end
 ---@param name string
 ---@return pgvector.ColumnElement
 function ColumnElement:label(name) end
+
+---The same as `label`.
+---@param name string
+---@return pgvector.ColumnElement
+function ColumnElement:as(name) end
 
 ---`self COLLATE "name"`.
 ---@param collation string
@@ -1149,12 +1154,14 @@ function Function:table_valued(...) end
 ---@return pgvector.ColumnElement
 function Function:column_valued(name) end
 
+---@alias pgvector.FrameBound number|{ preceding: any }|{ following: any }
+
 ---@class pgvector.OverOptions
 ---@field partition_by? any an expression or a sequence of them
 ---@field order_by? any
----@field rows? { [1]: integer?, [2]: integer? } from, to: negative before the row, nil unbounded
----@field range? { [1]: integer?, [2]: integer? }
----@field groups? { [1]: integer?, [2]: integer? }
+---@field rows? { [1]: pgvector.FrameBound?, [2]: pgvector.FrameBound? } from, to: negative before the row, nil unbounded
+---@field range? { [1]: pgvector.FrameBound?, [2]: pgvector.FrameBound? }
+---@field groups? { [1]: pgvector.FrameBound?, [2]: pgvector.FrameBound? }
 ---@field exclude? "current row"|"group"|"ties"|"no others"
 
 ---`EXISTS (SELECT …)`.

@@ -7,6 +7,7 @@ local errors = require "pgvector.errors"
 local base = require "pgvector.sql.base"
 local coerce = require "pgvector.sql.coerce"
 local cte = require "pgvector.sql.cte"
+local from_list = require "pgvector.sql.from_list"
 local projection = require "pgvector.sql.projection"
 local statement = require "pgvector.sql.statement"
 local traverse = require "pgvector.sql.traverse"
@@ -150,13 +151,14 @@ end
 -- @treturn table statement
 function Filtered:filter_by(values)
   if type(values) ~= "table" or next(values) == nil or coerce.is_expression(values) then
-    errors.raise("ArgumentError", "filter_by: expected a table with at least one column = value")
+    errors.raise("ArgumentError", "filter_by: expected a table with at least one column = value"
+      .. " (a key whose value is nil is not there)")
   end
   local conditions = {}
   for key in pairs(values) do coerce.column_of(self._table, key, "filter_by") end
   for _, column in ipairs(self._table:_columns()) do
     local value = values[column.key]
-    if value ~= nil then conditions[#conditions + 1] = column:eq(value) end
+    if value ~= nil then conditions[#conditions + 1] = from_list.equality(column, value) end
   end
   local copy = self:_copy()
   copy._where = chain.append(self._where, conditions)

@@ -94,13 +94,16 @@ function Select:add_columns(...)
   return with_criteria(copy, ...)
 end
 
---- Replaces what is selected; the FROM elements stay only if something else
--- needs them.
+--- Replaces what is selected. Of the FROM elements those stay that were joined,
+-- were named by `select_from`, or are needed by a condition.
 -- @treturn table statement
 function Select:with_only_columns(...)
   local items = projection.items("with_only_columns", ...)
   local copy = self:_copy()
   copy._what = append(nil, items)
+  if self._joins then
+    copy._from, copy._joins = append(nil, from_list.explicit(self, self:_entities())), nil
+  end
   return with_criteria(copy, ...)
 end
 

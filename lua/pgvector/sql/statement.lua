@@ -3,6 +3,7 @@
 
 local chain = require "pgvector.util.chain"
 local class = require "pgvector.class"
+local coerce = require "pgvector.sql.coerce"
 local errors = require "pgvector.errors"
 local element = require "pgvector.sql.element"
 local SchemaMap = require "pgvector.sql.schema_map"
@@ -51,7 +52,7 @@ function Statement:options(...)
   local more = { ... }
   for i = 1, count do
     if type(more[i]) ~= "table" then
-      errors.raise("ArgumentError", "options: argument %d is a %s, not a loader option", i, type(more[i]))
+      errors.raise("ArgumentError", "options: argument %d is %s, not a loader option", i, coerce.describe(more[i]))
     end
   end
   local copy = self:_copy()

@@ -9,6 +9,7 @@
 local chain = require "pgvector.util.chain"
 local defaults = require "pgvector.sql.defaults"
 local errors = require "pgvector.errors"
+local constants = require "pgvector.sql.compiler.constants"
 local identifiers = require "pgvector.sql.compiler.identifiers"
 local products = require "pgvector.sql.compiler.products"
 local SchemaMap = require "pgvector.sql.schema_map"
@@ -63,6 +64,9 @@ function Compiler:visit(node, ...)
   end
   return visitor(self, node, ...)
 end
+
+--- Writes a node where nothing tells the type of a value: see pgvector.sql.compiler.constants.
+Compiler.constant, Compiler.constant_operand = constants.write, constants.operand
 
 --- Writes a node as an operand: in parentheses if it binds less tightly than `limit`.
 function Compiler:operand(node, limit)

@@ -10,7 +10,7 @@ local visit = {}
 local quote = identifiers.quote
 
 -- A frame is what names mean inside one statement: `froms`, the FROM elements;
--- `labels`, label → name; `names`, the set of output names; `parent`, the frame
+-- `labels`, label → name; `names`, output name → what is selected; `parent`, the frame
 -- around it that a correlated subquery may refer to.
 
 local empty = {}
@@ -22,7 +22,7 @@ local function push_frame(c, froms, columns)
       local entry = columns[i]
       if entry.alias then
         if labels == empty then labels, names = {}, {} end
-        labels[entry.expr], names[entry.alias] = entry.alias, true
+        labels[entry.expr], names[entry.alias] = entry.alias, entry.expr
       end
     end
   end
@@ -91,7 +91,7 @@ local function select_list(c, columns)
   for i = 1, #columns do
     if i > 1 then c:write(", ") end
     local entry = columns[i]
-    c:visit(entry.expr)
+    c:constant(entry.expr)
     if entry.alias then
       c:write(" AS ")
       c:write(quote(entry.alias))
