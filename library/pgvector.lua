@@ -2578,7 +2578,7 @@ function orm.automap(metadata, options) end
 
 ---A model under another name in a statement.
 ---@param x pgvector.Target
----@param name? string
+---@param name? string|pgvector.From or, for a model, a subquery that selects it
 ---@return any
 function orm.aliased(x, name) end
 
@@ -3477,7 +3477,7 @@ function pg.alias(x, name) end
 
 ---The same as `pg.orm.aliased`.
 ---@param x pgvector.Target
----@param name? string
+---@param name? string|pgvector.From or, for a model, a subquery that selects it
 ---@return any
 function pg.aliased(x, name) end
 
