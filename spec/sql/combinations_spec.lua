@@ -140,6 +140,19 @@ local cases = {
       local function ids(...) return pg.select(I.id):where(...) end
       return ids(I.id:lt(3)):union(ids(I.id:lt(5))):intersect(ids(I.id:gt(1))):order_by "id"
     end, { 2 }, { 3 }, { 4 } },
+  { "what several selects have in common, as often as it occurs", function()
+      local owners, all = pg.select(I.owner_id), pg.select(O.id)
+      local common = pg.select(func.count()):select_from(owners:intersect_all(owners):subquery "s"):scalar_subquery()
+      local rest = pg.select(func.count()):select_from(owners:except_all(all):subquery "r"):scalar_subquery()
+      local gone = pg.select(func.count()):select_from(pg.except(all, owners):subquery "g"):scalar_subquery()
+      local met = pg.select(func.count()):select_from(pg.intersect(all, owners):subquery "m"):scalar_subquery()
+      return pg.select(common:label "c", rest:label "r", gone:label "g", met:label "m")
+    end, { 6, 4, 1, 2 } },
+  { "a join and a sample made beforehand", function()
+      local sample = pg.tablesample(Item, func.bernoulli(100), { name = "s", seed = 1 })
+      local joined = pg.outerjoin(Owner, sample, sample.c.owner_id:eq(O.id))
+      return pg.select(O.name, func.count(sample.c.id):label "n"):select_from(joined):group_by(O.id, O.name):order_by(O.id)
+    end, { "ada", 3 }, { "bob", 3 }, { "eve", 0 } },
   { "a set operation in IN, in FROM and as a value", function()
       local u = pg.union(pg.select(I.owner_id), pg.select(O.id):where(O.id:eq(3)))
       return pg.select(func.count(), pg.select(func.count()):select_from(u:subquery "u"):scalar_subquery():label "m")

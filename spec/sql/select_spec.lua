@@ -1,4 +1,5 @@
 local pg = require "pgvector"
+local compat = require "pgvector.compat"
 local assert_sql = require "spec.support.assert_sql"
 local tables = require "spec.support.tables"
 
@@ -379,6 +380,32 @@ describe("a set operation", function()
     assert.has_error(function() pg.union(a, items) end)
     assert.has_error(function() pg.union(a, pg.select(o.id, o.email)) end)
     assert.has_error(function() pg.union(a, b):order_by(t.title):compile() end)
+  end)
+end)
+
+describe("a function of pg writes what the method of its name does:", function()
+  local other = items:alias "o"
+  local on = other.c.id:eq(t.id)
+  local a, b = pg.select(t.id), pg.select(t.owner_id)
+  local same = {
+    asc = { t.id }, desc = { t.id }, nulls_first = { t.id }, nulls_last = { t.id }, between = { t.id, 1, 2 },
+    collate = { t.title, "C" }, label = { t.id, "x" }, cast = { t.id, pg.Text }, type_coerce = { t.id, pg.Text },
+    and_ = { t.live, t.id:eq(1) }, or_ = { t.live, t.id:eq(1) }, not_ = { t.live },
+    union = { a, b }, union_all = { a, b }, intersect = { a, b }, intersect_all = { a, b }, except = { a, b }, except_all = { a, b },
+    alias = { items, "i" }, join = { items, other, on }, outerjoin = { items, other, on }, tablesample = { items, func.bernoulli(1) },
+    exists = { a },
+  }
+  for name, arguments in pairs(same) do
+    it(name, function()
+      local by_function = pg[name](compat.unpack(arguments))
+      local by_method = arguments[1][name](compat.unpack(arguments))
+      assert.are.equal(tostring(by_method), tostring(by_function))
+      assert.are.equal(tostring(by_method.type), tostring(by_function.type))
+    end)
+  end
+  it("so strings name labels and columns in them", function()
+    assert_sql(pg.select(t.id:label "n"):order_by(pg.desc "n", pg.nulls_last "title"),
+      "SELECT items.id AS n FROM items ORDER BY n DESC, items.title NULLS LAST")
   end)
 end)
 
