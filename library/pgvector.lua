@@ -339,7 +339,8 @@ function BitConstructor.from_bytes(bytes) end
 ---@field timezone? string the session's TimeZone ("UTC")
 ---@field connect_args? table<string, string|number|boolean> further libpq keywords
 ---@field wait? "auto"|"blocking"|"cqueues"|"luv"|"openresty"|pgvector.Waiter|pgvector.WaitFunction
----@field warn? fun(message: string) told of connections that were never closed; default: stderr
+---@field warn? fun(message: string) told of what is probably a mistake; default: stderr
+---@field enable_from_linting? boolean false: no warning of FROM elements that nothing joins
 
 ---@alias pgvector.IsolationLevel "READ UNCOMMITTED"|"READ COMMITTED"|"REPEATABLE READ"|"SERIALIZABLE"|"AUTOCOMMIT"
 
@@ -901,7 +902,7 @@ function ColumnElement:not_() end
 
 ---Any binary operator: `column:op("@@")(query)`.
 ---@param sql string its characters
----@param options? { type?: pgvector.Type, bool?: boolean }
+---@param options? { type?: pgvector.Type, bool?: boolean, precedence?: integer }
 ---@return fun(other: any): pgvector.ColumnElement
 function ColumnElement:op(sql, options) end
 
@@ -948,6 +949,11 @@ function ColumnElement:type_coerce(type) end
 ---@param name string
 ---@return pgvector.ColumnElement
 function ColumnElement:label(name) end
+
+---The same as `label`.
+---@param name string
+---@return pgvector.ColumnElement
+function ColumnElement:as(name) end
 
 ---`self COLLATE "name"`.
 ---@param collation string
@@ -1148,12 +1154,14 @@ function Function:table_valued(...) end
 ---@return pgvector.ColumnElement
 function Function:column_valued(name) end
 
+---@alias pgvector.FrameBound number|{ preceding: any }|{ following: any }
+
 ---@class pgvector.OverOptions
 ---@field partition_by? any an expression or a sequence of them
 ---@field order_by? any
----@field rows? { [1]: integer?, [2]: integer? } from, to: negative before the row, nil unbounded
----@field range? { [1]: integer?, [2]: integer? }
----@field groups? { [1]: integer?, [2]: integer? }
+---@field rows? { [1]: pgvector.FrameBound?, [2]: pgvector.FrameBound? } from, to: negative before the row, nil unbounded
+---@field range? { [1]: pgvector.FrameBound?, [2]: pgvector.FrameBound? }
+---@field groups? { [1]: pgvector.FrameBound?, [2]: pgvector.FrameBound? }
 ---@field exclude? "current row"|"group"|"ties"|"no others"
 
 ---`EXISTS (SELECT …)`.
@@ -1623,6 +1631,11 @@ function Text:cte(name, options) end
 ---@param options table
 ---@return pgvector.Text
 function Text:execution_options(options) end
+
+---A comment behind the text.
+---@param text string
+---@return pgvector.Text
+function Text:comment(text) end
 
 --------------------------------------------------------------------------------
 -- Tables and models
@@ -2565,7 +2578,7 @@ function orm.automap(metadata, options) end
 
 ---A model under another name in a statement.
 ---@param x pgvector.Target
----@param name? string
+---@param name? string|pgvector.From or, for a model, a subquery that selects it
 ---@return any
 function orm.aliased(x, name) end
 
@@ -3464,7 +3477,7 @@ function pg.alias(x, name) end
 
 ---The same as `pg.orm.aliased`.
 ---@param x pgvector.Target
----@param name? string
+---@param name? string|pgvector.From or, for a model, a subquery that selects it
 ---@return any
 function pg.aliased(x, name) end
 

@@ -113,7 +113,7 @@ describe("copy_out", function()
       conn:exec_sql "SELECT '[1]'::vector"
       local before = conn:exec_sql("SHOW hnsw.ef_search"):scalar()
       local stmt = pg.select(pg.func.current_setting("hnsw.ef_search"):label "v")
-      stmt._settings = { { name = "hnsw.ef_search", value = 77 } }
+      stmt = stmt:execution_options{ hnsw_ef_search = 77 }
       conn:copy_out(stmt, function(row) assert.equal("77", row.v) end)
       assert.equal(before, conn:exec_sql("SHOW hnsw.ef_search"):scalar())
       conn:rollback()

@@ -64,7 +64,7 @@ describe("a cursor", function()
     engine:connect(function(conn)
       conn:exec_sql "SELECT '[1]'::vector"
       local stmt = pg.select(pg.func.current_setting("hnsw.ef_search"):label "v")
-      stmt._settings = { { name = "hnsw.ef_search", value = 77 } }
+      stmt = stmt:execution_options{ hnsw_ef_search = 77 }
       local cursor = conn:cursor(stmt)
       assert.equal("40", conn:exec_sql("SELECT current_setting('hnsw.ef_search')"):scalar())
       assert.equal("77", cursor().v)

@@ -230,7 +230,7 @@ describe("a streaming result", function()
       conn:commit()
       conn:execution_options{ isolation_level = "AUTOCOMMIT", stream_results = true }
       local stmt = pg.select(pg.func.current_setting("hnsw.ef_search"):label "v")
-      stmt._settings = { { name = "hnsw.ef_search", value = 77 } }
+      stmt = stmt:execution_options{ hnsw_ef_search = 77 }
       assert.equal("77", conn:execute(stmt):scalar())
       assert.is_false(conn:in_transaction())
       assert.equal("40", conn:exec_sql("SELECT current_setting('hnsw.ef_search')"):scalar())

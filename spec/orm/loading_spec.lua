@@ -70,6 +70,37 @@ describe("loading", function()
     end)
   end)
 
+  describe("from a subquery", function()
+    it("gives objects where it selects the model", function()
+      local books = pg.select(Book):where(Book.sold)
+      for _, from in ipairs{ books:subquery "s", books:cte "c", books:union(books):subquery(), books:lateral "l" } do
+        session:expunge_all()
+        local A = orm.aliased(Book, from)
+        local found = session:scalars(pg.select(A):options(orm.joinedload(A.author)):order_by(A.id)):all()
+        assert.same({ "a2 b1", "a" }, { titles(found), found[1].author.name })
+        assert.equal("b1", titles(session:scalars(pg.select(A):where(A.title:startswith "b")):all()))
+      end
+    end)
+
+    it("tells two models apart whose columns it has", function()
+      local both = pg.select(Book, Author):join(Author):where(Book.title:eq "b1"):subquery()
+      local A, B = orm.aliased(Book, both), orm.aliased(Author, both)
+      local row = session:execute(pg.select(A, B)):one()
+      assert.same({ "b1", "b" }, { row[1].title, row[2].name })
+    end)
+
+    it("reads later what it does not select, and needs the key", function()
+      local nearest = pg.select(Book.id, Book.embedding:l2_distance{ 1, 0, 0 }:label "d"):order_by "d":limit(1):subquery "n"
+      local A = orm.aliased(Book, nearest)
+      local row = session:execute(pg.select(A, nearest.c.d)):one()
+      assert.same({ 0, "a1" }, { row.d, row[1].title })
+      assert.error_matches(function() return A.title end, "'n' has no column 'title' of model 'books'")
+      assert.error_matches(function() orm.aliased(Book, pg.select(Book.title):subquery "n") end,
+        "'n' has no column 'id' of model 'books', which its rows are known by")
+      assert.error_matches(function() orm.aliased(Book, pg.select(Book)) end, "a select stands in FROM as stmt:subquery()")
+    end)
+  end)
+
   describe("from a statement of one's own", function()
     it("takes its columns by name", function()
       local text = pg.text "SELECT title AS extra, 'T' || title AS title, id, sold, embedding, author_id FROM books WHERE id > :id"

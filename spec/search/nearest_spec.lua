@@ -254,6 +254,37 @@ describe("nearest on a server", function()
     end)
   end
 
+  -- Statements that order by a distance themselves: what is written for them is
+  -- what the index is for, and nothing is added that it could not serve.
+  local distance = Item.embedding:l2_distance(target)
+  local label = distance:label "d"
+  local alias = pg.aliased(Item, "other")
+  local own = {
+    { "a distance", pg.select(Item.id):order_by(distance), true },
+    { "all of a model", pg.select(Item):order_by(distance), true },
+    { "an alias", pg.select(alias):order_by(alias.embedding:l2_distance(target)), true },
+    { "its label", pg.select(Item.id, label):order_by(label), true },
+    { "its label's name", pg.select(Item.id, label):order_by "d", true },
+    { "NULLS LAST", pg.select(Item.id):order_by(distance:nulls_last()), true },
+    { "a filter", pg.select(Item.id):where(Item.owner_id:lt(90)):order_by(distance), true },
+    { "a limit of distance", pg.select(Item.id):where(distance:lt(2)):order_by(distance), true },
+    { "a rank", pg.select(Item.id, pg.func.rank():over{ order_by = distance }), true },
+    { "a similarity", pg.select(Item.id):order_by((1 - distance):desc()), false },
+    { "the farthest first", pg.select(Item.id):order_by(distance:desc()), false },
+    { "NULLS FIRST", pg.select(Item.id):order_by(distance:nulls_first()), false },
+    { "a second expression", pg.select(Item.id):order_by(distance, Item.id), false },
+    { "a cast", pg.select(Item.id):order_by(distance:cast(pg.Real)), false },
+  }
+  for _, case in ipairs(own) do
+    it(("%s the index by: %s"):format(case[3] and "orders with" or "cannot order with", case[1]), function()
+      local sql = case[2]:limit(5):compile{ literal_binds = true }
+      local plan = engine:connect(function(conn)
+        return table.concat(conn:exec_sql("EXPLAIN " .. sql):scalars():all(), "\n")
+      end)
+      assert.are.equal(case[3], plan:find("Index Scan using ix_items_embedding", 1, true) ~= nil, plan)
+    end)
+  end
+
   it("finds the nearest rows, in order, with their distance", function()
     engine:connect(function(conn)
       local ids = exact(conn, "<->", 10)

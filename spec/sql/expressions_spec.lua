@@ -101,6 +101,13 @@ describe("an expression", function()
     assert.are.equal("INTEGER", type_of(pg.case{ { t.live, 0 }, else_ = t.stock }))
     assert.are.equal("INTEGER", tostring(pg.case{ { t.live, 0 }, else_ = t.stock }.branches[1][2].type))
     assert.are.equal("NUMERIC", type_of(pg.extract("epoch", t.created)))
+    assert.are.equal("VECTOR", type_of(pg.case{ { t.live, { 1, 2 } }, else_ = pg.vector{ 3, 4 } }))
+    assert.are.equal("VECTOR(3)", type_of(pg.case{ { t.live, null }, { t.id:eq(1), { 1, 2, 3 } }, else_ = t.embedding }))
+    assert.are.equal("DOUBLE PRECISION", type_of(pg.case{ { t.live, pg.literal(1) }, else_ = 2.5 }))
+  end)
+
+  it("may be labelled with as", function()
+    assert_sql(pg.select(t.id:as "n"), "SELECT items.id AS n FROM items")
   end)
 
   it("shows its SQL through tostring", function()
@@ -148,6 +155,12 @@ describe("func", function()
       "sum(items.stock) OVER (ORDER BY items.id RANGE BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)" },
     { func.sum(t.stock):over{ order_by = t.id, groups = { -1, 1 }, exclude = "current row" },
       "sum(items.stock) OVER (ORDER BY items.id GROUPS BETWEEN 1 PRECEDING AND 1 FOLLOWING EXCLUDE CURRENT ROW)" },
+    { func.count():over{ order_by = t.created, range = { { preceding = "1 day" }, 0 } },
+      "count(*) OVER (ORDER BY items.created RANGE BETWEEN $1 PRECEDING AND CURRENT ROW)", { "1 day" } },
+    { func.count():over{ order_by = t.score, range = { -0.5, { following = 2 } } },
+      "count(*) OVER (ORDER BY items.score RANGE BETWEEN $1 PRECEDING AND $2 FOLLOWING)", { 0.5, 2 } },
+    { func.count():over{ order_by = t.id, rows = { { preceding = pg.bindparam "n" }, { following = 0 } } },
+      "count(*) OVER (ORDER BY items.id ROWS BETWEEN $1 PRECEDING AND $2 FOLLOWING)", { nil, 0, n = 2 } },
     { pg.avg(t.stock), "avg(items.stock)" },
   }
 

@@ -36,6 +36,15 @@ local function list(n, make)
   return items
 end
 
+-- A statement made by n calls of a method.
+local function calls(statement, method, n, argument)
+  for i = 1, n do statement = statement[method](statement, argument(i)) end
+  return statement
+end
+
+local function plus(i) return t.stock + i end
+local function condition(i) return t.id:eq(i) end
+
 local cases = {
   ["a chain of or_"] = function(n) pg.select(t.id):where(chain("or_", n)):compile() end,
   ["a chain of and_"] = function(n) pg.select(t.id):where(chain("and_", n)):compile() end,
@@ -54,6 +63,24 @@ local cases = {
       stmt, at = stmt:add_columns(unpack(list(more, function() return t.stock + 1 end))), at + more
     end
     stmt:compile()
+  end,
+  ["calls of where"] = function(n) calls(pg.select(t.id), "where", n, condition):compile() end,
+  ["calls of where of an update"] = function(n)
+    calls(pg.update(tables.items):values{ stock = 1 }, "where", n, condition):compile()
+  end,
+  ["calls of having"] = function(n) calls(pg.select(t.id), "having", n, condition):compile() end,
+  ["calls of order_by"] = function(n) calls(pg.select(t.id), "order_by", n, plus):compile() end,
+  ["calls of group_by"] = function(n) calls(pg.select(t.id), "group_by", n, plus):compile() end,
+  ["calls of distinct_on"] = function(n) calls(pg.select(t.id), "distinct_on", n, plus):compile() end,
+  ["calls of add_columns"] = function(n) calls(pg.select(t.id), "add_columns", n, plus):compile() end,
+  ["calls of returning"] = function(n)
+    calls(pg.delete(tables.items):where(t.live), "returning", n, plus):compile()
+  end,
+  ["calls of values with rows"] = function(n)
+    calls(pg.insert(tables.owners), "values", n, function(i) return { { id = i }, { id = -i } } end):compile()
+  end,
+  ["calls of values with one row"] = function(n)
+    calls(pg.insert(tables.owners), "values", n, function(i) return { id = i } end):compile()
   end,
   ["constants in the text"] = function(n)
     pg.select(t.id):where(chain("or_", n)):compile{ literal_binds = true }

@@ -1,4 +1,5 @@
 local pg = require "pgvector"
+local compat = require "pgvector.compat"
 local assert_sql = require "spec.support.assert_sql"
 local tables = require "spec.support.tables"
 
@@ -137,6 +138,11 @@ describe("a label", function()
       { vector } },
     { pg.select(func.count():label "n", t.owner_id):group_by "owner_id",
       "SELECT count(*) AS n, items.owner_id FROM items GROUP BY items.owner_id" },
+    { pg.select(func.lower(t.title):label "title", func.count()):group_by "title":order_by "title",
+      "SELECT lower(items.title) AS title, count(*) AS count_1 FROM items GROUP BY lower(items.title) ORDER BY title" },
+    { pg.select(pg.literal(1):label "x"):group_by "x", "SELECT $1 AS x GROUP BY x", { 1 } },
+    { pg.select(func.lower(t.title):label "l"):distinct_on "l":order_by "l",
+      "SELECT DISTINCT ON (lower(items.title)) lower(items.title) AS l FROM items ORDER BY l" },
     { pg.select(t.id:label "Some Name"):order_by "Some Name",
       'SELECT items.id AS "Some Name" FROM items ORDER BY "Some Name"' },
   }
@@ -156,6 +162,12 @@ describe("a join", function()
       "SELECT items.id FROM items JOIN owners ON owners.email = items.title AND owners.active" },
     { pg.select(t.id, o.email):join(owners), "SELECT items.id, owners.email FROM items JOIN owners ON owners.id = items.owner_id" },
     { s:join(A), "SELECT items.id FROM items JOIN owners AS a ON a.id = items.owner_id" },
+    { pg.select(items):join(owners):with_only_columns(func.count()),
+      "SELECT count(*) AS count_1 FROM items JOIN owners ON owners.id = items.owner_id" },
+    { s:join(owners):with_only_columns(o.id):outerjoin(A, A.c.id:eq(t.id)),
+      "SELECT owners.id FROM items JOIN owners ON owners.id = items.owner_id LEFT OUTER JOIN owners AS a ON a.id = items.id" },
+    { s:where(t.owner_id:eq(o.id)):with_only_columns(func.count()),
+      "SELECT count(*) AS count_1 FROM items, owners WHERE items.owner_id = owners.id" },
     { s:join(A):join(owners, A.c.id:eq(o.id)),
       "SELECT items.id FROM items JOIN owners AS a ON a.id = items.owner_id JOIN owners ON a.id = owners.id" },
     { pg.select(o.id):join_from(items, owners), "SELECT owners.id FROM items JOIN owners ON owners.id = items.owner_id" },
@@ -368,6 +380,32 @@ describe("a set operation", function()
     assert.has_error(function() pg.union(a, items) end)
     assert.has_error(function() pg.union(a, pg.select(o.id, o.email)) end)
     assert.has_error(function() pg.union(a, b):order_by(t.title):compile() end)
+  end)
+end)
+
+describe("a function of pg writes what the method of its name does:", function()
+  local other = items:alias "o"
+  local on = other.c.id:eq(t.id)
+  local a, b = pg.select(t.id), pg.select(t.owner_id)
+  local same = {
+    asc = { t.id }, desc = { t.id }, nulls_first = { t.id }, nulls_last = { t.id }, between = { t.id, 1, 2 },
+    collate = { t.title, "C" }, label = { t.id, "x" }, cast = { t.id, pg.Text }, type_coerce = { t.id, pg.Text },
+    and_ = { t.live, t.id:eq(1) }, or_ = { t.live, t.id:eq(1) }, not_ = { t.live },
+    union = { a, b }, union_all = { a, b }, intersect = { a, b }, intersect_all = { a, b }, except = { a, b }, except_all = { a, b },
+    alias = { items, "i" }, join = { items, other, on }, outerjoin = { items, other, on }, tablesample = { items, func.bernoulli(1) },
+    exists = { a },
+  }
+  for name, arguments in pairs(same) do
+    it(name, function()
+      local by_function = pg[name](compat.unpack(arguments))
+      local by_method = arguments[1][name](compat.unpack(arguments))
+      assert.are.equal(tostring(by_method), tostring(by_function))
+      assert.are.equal(tostring(by_method.type), tostring(by_function.type))
+    end)
+  end
+  it("so strings name labels and columns in them", function()
+    assert_sql(pg.select(t.id:label "n"):order_by(pg.desc "n", pg.nulls_last "title"),
+      "SELECT items.id AS n FROM items ORDER BY n DESC, items.title NULLS LAST")
   end)
 end)
 

@@ -95,6 +95,35 @@ describe("on a server", function()
     { "an interval compared", ids((t.created + "1 day"):ge(86400 * 2)), { 2 } },
     { "CASE of numbers", one(pg.case{ { t.stock:gt(5), 1 }, else_ = 0 } + 1), { 2 } },
     { "a literal number", pg.select(pg.literal(5)), { 5 } },
+    { "literal numbers compared", pg.select(pg.literal(10):gt(9)), { true } },
+    { "a literal number beside another", pg.select(pg.literal(10):lt(pg.literal(9))), { false } },
+    { "a literal number between others", pg.select(pg.literal(10):between(9, 11)), { true } },
+    { "arithmetic of literal numbers", pg.select(-pg.literal(7) / 2 + 1), { -2.5 } },
+    { "the greatest of literal numbers", pg.select(func.greatest(pg.literal(10), pg.literal(9))), { 10 } },
+    { "CASE of literal numbers", one(pg.case{ { t.id:eq(1), pg.literal(10) }, else_ = pg.literal(9) }:gt(9)), { true } },
+    { "an array of literal numbers", pg.select(pg.array{ pg.literal(1), 2.5 }:at(2)), { 2.5 } },
+    { "one literal number in two places", (function()
+        local three = pg.literal(3)
+        return pg.select(t.id % three):group_by(t.id % three):order_by(t.id % three)
+      end)(), { 0, 1, 2 } },
+    { "CASE of vectors", one(pg.case{ { t.id:eq(1), { 1, 2, 3 } }, else_ = pg.vector{ 0, 0, 0 } }:l2_distance{ 1, 2, 4 }), { 1 } },
+    { "a vector joined to a shorter one", one(func.vector_dims(t.embedding .. { 1 })), { 4 } },
+    { "bits joined to fewer", one((t.bits .. "1"):cast(pg.Text)), { "0001" } },
+    { "an expression that binds less tightly than told", ids(t.stock:op("+", { precedence = 1 })(1):gt(3)), { 1 } },
+    { "a label of a column's name in GROUP BY", (function()
+        local by = pg.select(func.length(t.title):label "title", func.count():label "n"):where(t.title:is_not_null())
+        return pg.select(by:group_by("title"):subquery("s").c.n):order_by "n"
+      end)(), { 1, 1 } },
+    { "a name in GROUP BY and HAVING", (function()
+        local first = func.left(t.title, 1):label "title"
+        return pg.select(first, func.count()):group_by("title"):having(first:eq "5"):with_only_columns(func.count()):select_from(items)
+      end)(), { 1 } },
+    { "a frame of days", pg.select(func.count():over{ order_by = t.created, range = { { preceding = "1 day" }, 0 } })
+        :where(t.created:is_not_null()):order_by(t.id), { 1, 2 } },
+    { "a frame of fractions", pg.select(func.count():over{ order_by = t.price, range = { -18.5, { following = 0 } } })
+        :where(t.price:is_not_null()):order_by(t.id), { 1, 2 } },
+    { "a frame of computed rows", pg.select(func.count():over{ order_by = t.id, rows = {
+        { preceding = pg.select(func.count(o.id)) }, 0 } }):order_by(t.id), { 1, 2, 3 } },
     { "CAST", one(t.id:cast(pg.Text)), { "1" } },
     { "generate_series", pg.select(func.generate_series(1, 3):column_valued "n"), { 1, 2, 3 } },
     { "unnest with its columns", (function()

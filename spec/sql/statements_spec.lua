@@ -44,7 +44,17 @@ describe("execution_options", function()
     assert.equal(7, both["ivfflat.probes"])
   end)
 
+  it("replace each other on one statement, and add up in its parts", function()
+    local stmt = pg.select(t.id):execution_options{ hnsw_ef_search = 100, hnsw_iterative_scan = "off" }
+    local other = stmt:execution_options{ hnsw_ef_search = 50, hnsw_iterative_scan = "relaxed_order" }
+    assert.same({ ["hnsw.ef_search"] = 50, ["hnsw.iterative_scan"] = "relaxed_order" }, settings(other))
+    assert.same({ ["hnsw.ef_search"] = 100, ["hnsw.iterative_scan"] = "off" }, settings(stmt))
+    refused("one part of the statement needs hnsw.iterative_scan", function() return settings(stmt:union(other)) end)
+  end)
+
   for _, case in ipairs{
+    { { yield_pr = 5 }, "execution_options: unknown option 'yield_pr', did you mean 'yield_per'?" },
+    { 5, "execution_options: expected a table, got number" },
     { { hnsw_ef_search = 0 }, "hnsw_ef_search: expected a number from 1 to 1000, got 0" },
     { { hnsw_ef_search = "1; DROP" }, "hnsw_ef_search: expected a number from 1 to 1000" },
     { { hnsw_iterative_scan = "on" }, "hnsw_iterative_scan: unknown value 'on'" },

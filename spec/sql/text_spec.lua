@@ -92,6 +92,21 @@ describe("pg.text", function()
     assert_sql(pg.text("SELECT id FROM items"):columns(tables.items.c.id), "SELECT id FROM items")
   end)
 
+  it("takes comments and search parameters as other statements do", function()
+    local compiler = require "pgvector.sql.compiler"
+    local text = pg.text("SELECT :x", { x = 1 })
+    assert_sql(text:comment("route=/x */ ; DROP"):comment "b", "SELECT $1 /* route=/x * / ; DROP */ /* b */", { 1 })
+    assert_sql(text, "SELECT $1", { 1 })
+    assert_sql(text:comment("a"):bindparams{ x = 2 }, "SELECT $1 /* a */", { 2 })
+    raises(function() text:comment(5) end, "comment: expected a string without zero bytes, got number")
+    raises(function() text.comment "a" end, "use ':' to call TextClause:comment(), not '.'")
+    local set = text:execution_options{ hnsw_ef_search = 77 }
+    assert.same({ { name = "hnsw.ef_search", value = 77 } }, { compiler.compile(set).settings[1] })
+    local sub = set:columns{ { "a", pg.Integer } }:subquery "s"
+    assert.are.equal(77, compiler.compile(pg.select(sub.c.a)).settings[1].value)
+    assert.is_nil(compiler.compile(text).settings)
+  end)
+
   it("does not touch what string functions would", function()
     assert_sql(pg.text("a LIKE '%1%%' AND b = :x", { x = "%1" }), "a LIKE '%1%%' AND b = $1", { "%1" })
   end)

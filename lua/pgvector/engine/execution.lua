@@ -35,11 +35,13 @@ end
 -- @tparam TypeInfo typeinfo
 -- @tparam boolean hide_parameters
 -- @tparam ?function echo called with (sql, params, milliseconds)
-function Execution.new(typeinfo, hide_parameters, echo)
+-- @tparam ?function warn told of statements that are probably not meant so
+function Execution.new(typeinfo, hide_parameters, echo, warn)
   return setmetatable({
     typeinfo = typeinfo,
     hide_parameters = hide_parameters,
     echo = echo,
+    warn = warn, warned = plan_store(), -- by the SQL of statements
     compiled_plans = setmetatable({}, { __mode = "k" }), -- by compilation
     built_plans = plan_store(), -- by the SQL of statements
     text_plans = plan_store(),  -- by raw SQL and the kinds of its parameters
@@ -272,6 +274,14 @@ local function suits(plan, compiled)
   return true
 end
 
+-- Tells what the compiler found wrong with a statement, once for each text.
+local function tell_warnings(self, compiled)
+  if self.warned.by_key[compiled.sql] then return end
+  keep_plan(self.warned, compiled.sql, true)
+  local sql = #compiled.sql > 500 and compiled.sql:sub(1, 500) .. "…" or compiled.sql
+  for _, message in ipairs(compiled.warnings) do self.warn(message .. "\n[SQL: " .. sql .. "]") end
+end
+
 -- Statements that are built anew for every request share what is known of their SQL.
 function Execution:_plan_of(link, compiled)
   local generation = self.typeinfo.generation
@@ -286,6 +296,7 @@ function Execution:_plan_of(link, compiled)
     plan.made_for = signature_of(compiled)
     keep_plan(self.built_plans, compiled.sql, plan)
   end
+  if compiled.warnings and self.warn then tell_warnings(self, compiled) end
   self.compiled_plans[compiled] = plan
   return plan
 end

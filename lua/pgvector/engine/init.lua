@@ -28,14 +28,14 @@ local defaults = {
   pool_use_lifo = false, pool_reset_on_return = "rollback", echo = false, hide_parameters = false,
   isolation_level = false, connect_args = false, wait = "auto", timezone = false,
   prepared_statements = true, statement_timeout = false, warn = false, forbid_lazy = false,
-  execution_options = false,
+  execution_options = false, enable_from_linting = true,
 }
 
 local checks = {
   pool_size = "number", max_overflow = "number", pool_timeout = "number", pool_recycle = "number",
   pool_pre_ping = "boolean", pool_use_lifo = "boolean", hide_parameters = "boolean",
   connect_args = "table", timezone = "string", prepared_statements = "boolean",
-  statement_timeout = "number", warn = "function", execution_options = "table",
+  statement_timeout = "number", warn = "function", execution_options = "table", enable_from_linting = "boolean",
 }
 
 local function read_options(given)
@@ -85,11 +85,13 @@ function Engine._new(target, options)
     "create_engine")
   local keywords = url.keywords(target, options.connect_args or nil)
   local waiter = wait.resolve(options.wait)
+  local warn = options.warn or function(message) io.stderr:write("pgvector: ", message, "\n") end
   local self = setmetatable({
     _options = options,
     _connection_fields = options_of.fields(fields, options.execution_options or {}, "create_engine: execution_options"),
     _keywords = keywords,
-    _execution = Execution.new(TypeInfo.new(), options.hide_parameters, echo_function(options.echo)),
+    _execution = Execution.new(TypeInfo.new(), options.hide_parameters, echo_function(options.echo),
+      options.enable_from_linting and warn or nil),
   }, Engine)
   self._hub = self -- where listeners are kept, also those of views
   local function reach(lease)
@@ -119,7 +121,7 @@ function Engine._new(target, options)
     ping = function(link) execute.simple(link, "SELECT 1"):clear() end,
     rollback = function(link) execute.simple(link, "ROLLBACK"):clear() end,
     recover = function(link) self:_recover(link) end,
-    warn = options.warn or function(message) io.stderr:write("pgvector: ", message, "\n") end,
+    warn = warn,
   })
   return self
 end

@@ -3,6 +3,7 @@
 
 local coerce = require "pgvector.sql.coerce"
 local constraints = require "pgvector.sql.constraints"
+local errors = require "pgvector.errors"
 local Mapper = require "pgvector.orm.mapper"
 
 local aliased_mt = { __name = "aliased model" }
@@ -13,7 +14,11 @@ function aliased_mt.__index(self, key)
   local mapper, from = rawget(self, "__mapper"), rawget(self, "__clause")
   local attribute = mapper:_attribute(key)
   if attribute == nil then mapper:_unknown(key) end
-  if constraints.is_column(attribute) then return from.c[key] end
+  if constraints.is_column(attribute) then
+    local column = from:_corresponding(attribute)
+    if column then return column end
+    errors.raise("ArgumentError", "%s has no column '%s' of model '%s'", from:_describe(), key, mapper.name)
+  end
   return attribute:_class_value(from, self)
 end
 
@@ -22,15 +27,31 @@ function aliased_mt.__tostring(self)
     rawget(self, "__mapper").name)
 end
 
+-- A FROM element whose rows are to become instances.
+local function rows_of(mapper, from)
+  for _, column in ipairs(mapper.primary_key) do
+    if not from:_corresponding(column) then
+      errors.raise("ArgumentError", "aliased: %s has no column '%s' of model '%s', which its rows are known by",
+        from:_describe(), column.key, mapper.name)
+    end
+  end
+  return from
+end
+
 --- An alias: of a model one that is selected from as a model, of a table or
 -- subquery a FROM element.
 -- @param x a model, table or subquery
--- @tparam[opt] string name
+-- @param[opt] name or, for a model, a subquery or CTE that selects its columns,
+--   the primary key among them: its rows are the model's then
 local function aliased(x, name)
   local mapper = Mapper.of(x)
   if not mapper then return coerce.from(x, "aliased"):alias(name) end
-  local criterion = mapper.inherits and function(from) return mapper:_criterion(from) end
-  return setmetatable({ __clause = mapper:_alias(name), __mapper = mapper, __criterion = criterion or nil }, aliased_mt)
+  local given = type(name) == "table" and coerce.from(name, "aliased")
+  local criterion = not given and mapper.inherits and function(from) return mapper:_criterion(from) end
+  return setmetatable({
+    __clause = given and rows_of(mapper, given) or mapper:_alias(name), __mapper = mapper,
+    __criterion = criterion or nil,
+  }, aliased_mt)
 end
 
 return aliased

@@ -1,6 +1,7 @@
 --- Attributes that an SQL expression computes: loaded with the instance, not written.
 -- @module pgvector.orm.column_property
 
+local chain = require "pgvector.util.chain"
 local class = require "pgvector.class"
 local coerce = require "pgvector.sql.coerce"
 local column = require "pgvector.sql.column"
@@ -54,13 +55,11 @@ end
 local function replace_in_query(query, fn)
   local copy = query:_copy()
   for _, field in ipairs{ "_what", "_where", "_having" } do
-    local list = query[field]
-    if list then
-      copy[field] = {}
-      for i, item in ipairs(list) do
-        copy[field][i] = coerce.is_expression(item) and traverse.replace(item, fn) or item
-      end
+    local list = {}
+    for i, item in ipairs(chain.items(query[field]) or {}) do
+      list[i] = coerce.is_expression(item) and traverse.replace(item, fn) or item
     end
+    copy[field] = chain.append(nil, list)
   end
   return copy
 end

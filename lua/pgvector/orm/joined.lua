@@ -2,6 +2,7 @@
 -- columns of it.
 -- @module pgvector.orm.joined
 
+local chain = require "pgvector.util.chain"
 local base = require "pgvector.sql.base"
 local compat = require "pgvector.compat"
 local constraints = require "pgvector.sql.constraints"
@@ -81,7 +82,7 @@ end
 -- of rows: what it is ordered by becomes columns, too.
 local function wrapped(stmt)
   local names, suffixes, inner = {}, {}, stmt
-  for i, item in ipairs(stmt._order_by or {}) do
+  for i, item in ipairs(chain.items(stmt._order_by) or {}) do
     local element, suffix = without_order(item)
     if element.__visit_name ~= "name_reference" then
       element = element:label("order_" .. i)

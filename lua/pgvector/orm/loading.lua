@@ -2,6 +2,7 @@
 -- of its attributes.
 -- @module pgvector.orm.loading
 
+local chain = require "pgvector.util.chain"
 local compat = require "pgvector.compat"
 local core = require "pgvector.core"
 local errors = require "pgvector.errors"
@@ -90,7 +91,7 @@ local prepared = setmetatable({}, { __mode = "k" })
 local function prepare(stmt)
   local ready = prepared[stmt]
   if ready then return ready end
-  local trees = options.trees(stmt._options)
+  local trees = options.trees(chain.items(stmt._options))
   local function node_of(entity) return rawget(entity, "__node") or trees:of(rawget(entity, "__clause")) end
   local chosen, entities = with_columns(with_criteria(stmt, node_of), node_of)
   ready = { stmt = chosen, visible = visible_plans(entities), hidden = {}, has_list = false }

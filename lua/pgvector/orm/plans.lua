@@ -50,10 +50,10 @@ local function layout_of(plan, mapper)
   local expressions = {}
   for _, property in ipairs(mapper.expressions) do expressions[property.key] = true end
   for i, column in ipairs(plan.columns) do
-    local key = column.key
-    if key == nil then key = column.name end -- a label
-    local mapped = mapper.by_key[key]
-    if rawequal(mapped, origin_of(column)) or expressions[key] then add(key, i) end
+    local own = origin_of(column)
+    local key = own.key
+    if key == nil then key = own.name end -- a label
+    if rawequal(mapper.by_key[key], own) or expressions[key] then add(key, i) end
   end
   plan.layouts[mapper] = layout
   return layout

@@ -2,8 +2,8 @@
 -- cover over `select`.
 -- @module pgvector.orm.query
 
+local chain = require "pgvector.util.chain"
 local class = require "pgvector.class"
-local compat = require "pgvector.compat"
 local errors = require "pgvector.errors"
 local functions = require "pgvector.sql.functions"
 local select_ = require "pgvector.sql.select"
@@ -74,9 +74,10 @@ local function conditional(self, stmt)
       errors.raise("InvalidRequestError", "query: update and delete do not go with %s", clause[2])
     end
   end
-  local conditions = self._stmt._where
-  if conditions then return stmt:where(compat.unpack(conditions)) end
-  return stmt:all_rows()
+  local conditions = chain.items(self._stmt._where)
+  if not conditions then return stmt:all_rows() end
+  for _, condition in ipairs(conditions) do stmt = stmt:where(condition) end
+  return stmt
 end
 
 --- Updates all rows of the query, not object by object.

@@ -211,7 +211,7 @@ local function around_candidates(stmt, column, distance, refined, candidates, op
     errors.raise("ArgumentError", "nearest: within, via and relaxed_order need a primary key in %s", from:_describe())
   end
   local inner = selects.select(compat.unpack(keys)):add_columns(distance:label("distance"))
-  if stmt._where then inner = inner:where(compat.unpack(stmt._where)) end
+  inner._where = stmt._where
   local nearest = inner:order_by(distance):limit(candidates):cte("nearest",
     { materialized = true, nesting = true })
 

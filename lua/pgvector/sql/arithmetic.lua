@@ -2,6 +2,7 @@
 -- order, collation, operators by name.
 -- @module pgvector.sql.arithmetic
 
+local compat = require "pgvector.compat"
 local errors = require "pgvector.errors"
 local base = require "pgvector.sql.base"
 local coerce = require "pgvector.sql.coerce"
@@ -57,24 +58,27 @@ local function operand_type(op, type_, value)
     if type(value) == "number" then return types.Integer end
     return types.ARRAY(types.Text)
   end
-  if op == operators.concat and not concatenable[family] then return types.Text end
+  if op == operators.concat then
+    return concatenable[family] and without_dim(type_) or types.Text
+  end
   return type_
 end
 
 local function sides(op, a, b)
   if coerce.is_expression(a) then
     local is_value = not coerce.is_expression(b) and not coerce.is_query(b)
-    return a, coerce.expr(b, is_value and operand_type(op, a.type, b) or nil, op.sql)
+    b = coerce.expr(b, is_value and operand_type(op, a.type, b) or nil, op.where)
+    return base.typed_pair(a, b)
   end
   local is_value = not coerce.is_query(a)
-  return coerce.expr(a, is_value and operand_type(op, b.type, a) or nil, op.sql), b
+  return coerce.expr(a, is_value and operand_type(op, b.type, a) or nil, op.where), b
 end
 
 local function arithmetic(op)
   return function(a, b)
     a, b = sides(op, a, b)
     if a.type.family == "boolean" or b.type.family == "boolean" then
-      errors.raise("ArgumentError", "'%s' is not defined for conditions", op.sql:match("%S+"))
+      errors.raise("ArgumentError", "%s is not defined for conditions", op.where)
     end
     return binary(a, op, b, result_type(op, a, b))
   end
@@ -120,6 +124,7 @@ ColumnElement.__idiv = floordiv
 function ColumnElement:floordiv(other) return floordiv(self, other) end
 
 function ColumnElement:__unm()
+  self = base.typed_constant(self)
   return node{ __visit_name = "negative", element = self, prec = P.MINUS, type = self.type }
 end
 
@@ -161,18 +166,29 @@ local function custom_result(op, left, right)
   return NULLTYPE
 end
 
+local op_options = { type = true, bool = true, precedence = true }
+
 --- Any binary operator: `column:op("@@")(query)`.
 -- @tparam string sql its characters, or a key word such as "AT TIME ZONE"
--- @tparam[opt] table options `type` of the result; `bool = true` for a condition
+-- @tparam[opt] table options `type` of the result; `bool = true` for a condition;
+--   `precedence`, a whole number: below 7, that of most operators, the expression
+--   gets parentheses where it would need none (beside comparisons, 5, or AND, 2);
+--   those that PostgreSQL's grammar needs it gets in any case
 -- @treturn function takes the right operand
 function ColumnElement:op(sql, options)
   local op = operators.custom(sql)
-  options = errors.check_options(options, { type = true, bool = true }, "op")
+  options = errors.check_options(options, op_options, "op")
   local given = options.type and types.expect(options.type, "op: type") or options.bool and types.Boolean
+  local precedence = options.precedence
+  if precedence ~= nil and not compat.is_integral(precedence) then
+    errors.raise("ArgumentError", "op: precedence must be a whole number, got %s", coerce.describe(precedence))
+  end
   return function(other)
     if other == nil then errors.raise("ArgumentError", "op(\"%s\")(nil): pg.null means SQL NULL", sql) end
     local right = coerce.expr(other, custom_operand(op, self.type, other), "op")
-    return binary(self, op, right, given or custom_result(op, self, right))
+    local result = binary(self, op, right, given or custom_result(op, self, right))
+    if precedence and precedence < op.prec then result.prec = precedence end
+    return result
   end
 end
 
@@ -222,6 +238,10 @@ function ColumnElement:label(name)
   local element = self.__visit_name == "label" and self.element or base.typed_constant(self)
   return node{ __visit_name = "label", name = name, element = element, type = element.type, prec = element.prec }
 end
+
+--- The same as `label`.
+-- @tparam string name
+function ColumnElement:as(name) return ColumnElement.label(self, name) end
 
 --- `self COLLATE "name"`.
 -- @tparam string collation

@@ -50,15 +50,38 @@ function base.bind(value, type_)
   return setmetatable({ __visit_name = "bind", value = value, type = type_ }, ColumnElement)
 end
 
---- A number in a select list has nothing beside it to take a type from: it gets
+local function is_untyped(node) return node.type == types.NULLTYPE and node.__visit_name == "bind" end
+
+--- A value without a type as one of a type. Other nodes stay as they are.
+-- @tparam table node
+-- @tparam ?table type_
+-- @treturn table node, the same one each time: it stays one parameter
+function base.retyped(node, type_)
+  if type_ == nil or type_ == types.NULLTYPE or not is_untyped(node) then return node end
+  local typed = node._typed or {}
+  node._typed = typed
+  if not typed[type_] then typed[type_] = base.with(node, { type = type_ }) end
+  return typed[type_]
+end
+
+--- A number with nothing beside it to take a type from, as in a select list, gets
 -- its own. Other nodes stay as they are.
 -- @tparam table node
 -- @treturn table node
 function base.typed_constant(node)
-  if node.__visit_name == "bind" and node.type == types.NULLTYPE and type(node.value) == "number" then
-    return base.with(node, { type = types.of_constant(node.value) })
-  end
-  return node
+  if type(node.value) ~= "number" or not is_untyped(node) then return node end
+  return base.retyped(node, types.of_constant(node.value))
+end
+
+--- The two sides of an operator. Of two values without a type the server would
+-- make texts: numbers get their own type then.
+-- @tparam table left node
+-- @tparam table right node
+-- @treturn table left
+-- @treturn table right
+function base.typed_pair(left, right)
+  if is_untyped(left) and is_untyped(right) then return base.typed_constant(left), base.typed_constant(right) end
+  return left, right
 end
 
 --- A binary operator.
@@ -68,6 +91,7 @@ end
 -- @tparam table type_ of the result
 -- @treturn table node
 function base.binary(left, op, right, type_)
+  left, right = base.typed_pair(left, right)
   return setmetatable({
     __visit_name = "binary", left = left, operator = op, right = right, type = type_, prec = op.prec,
   }, ColumnElement)
@@ -131,6 +155,7 @@ end
 function base.with(node, fields)
   local copy = {}
   for key, value in pairs(node) do copy[key] = value end
+  copy._typed = nil -- what it was made into: see retyped
   for key, value in pairs(fields) do copy[key] = value end
   return setmetatable(copy, getmetatable(node))
 end

@@ -8,6 +8,7 @@
 local class = require "pgvector.class"
 local errors = require "pgvector.errors"
 local base = require "pgvector.sql.base"
+local literal = require "pgvector.types.literal"
 local types = require "pgvector.types"
 local core = require "pgvector.core"
 
@@ -41,6 +42,7 @@ function coerce.is_from(x) return marked(x, "_is_from") == true end
 function coerce.describe(x)
   if type(x) == "string" then return ("the string \"%s\""):format(#x > 40 and x:sub(1, 37) .. "..." or x) end
   if type(x) == "boolean" or x == nil then return tostring(x) end
+  if type(x) == "number" then return "the number " .. literal.digits(x) end
   if x == null then return "pg.null" end
   if type(x) == "table" and rawget(x, "__clause") then return "a model or alias" end
   return "a " .. class.describe(x)

@@ -226,9 +226,15 @@ function ColumnElement:not_in(values) return in_(self, values, true) end
 function ColumnElement:between(low, high, options)
   options = errors.check_options(options, { symmetric = true }, "between")
   if low == nil or high == nil then nil_operand("between") end
+  if low == null or high == null then
+    errors.raise("ArgumentError", "between: a bound of pg.null makes it never true")
+  end
+  low, high = expr(low, self.type, "between"), expr(high, self.type, "between")
+  local operand
+  operand, low = base.typed_pair(self, low)
+  operand, high = base.typed_pair(operand, high)
   return node{
-    __visit_name = "between", operand = self, low = expr(low, self.type, "between"),
-    high = expr(high, self.type, "between"), symmetric = options.symmetric, negated = false,
+    __visit_name = "between", operand = operand, low = low, high = high, symmetric = options.symmetric, negated = false,
     prec = operators.like.prec, type = Boolean,
   }
 end

@@ -71,7 +71,7 @@ function CompoundSelect:_entities() return self._arms[1]:_entities() end
 function CompoundSelect:_output_names()
   local names = {}
   for _, entry in ipairs(self:_selected()) do
-    if entry.name then names[entry.name] = true end
+    if entry.name then names[entry.name] = entry.expr end
   end
   return names
 end

@@ -1,18 +1,18 @@
 --- What INSERT, UPDATE and DELETE share: the table, the values, RETURNING.
 -- @module pgvector.sql.dml
 
+local chain = require "pgvector.util.chain"
 local class = require "pgvector.class"
 local errors = require "pgvector.errors"
 local base = require "pgvector.sql.base"
 local coerce = require "pgvector.sql.coerce"
 local cte = require "pgvector.sql.cte"
+local from_list = require "pgvector.sql.from_list"
 local projection = require "pgvector.sql.projection"
 local statement = require "pgvector.sql.statement"
 local traverse = require "pgvector.sql.traverse"
 
 local dml = {}
-
-local appended = statement.appended
 
 local DML = class("DML", statement.Statement)
 dml.DML = DML
@@ -30,7 +30,7 @@ end
 --- What a model that shares its table demands of the rows, as a WHERE clause.
 function dml.criteria(x)
   local criterion = coerce.criterion(x)
-  return criterion and { criterion }
+  return criterion and chain.append(nil, { criterion })
 end
 
 -- Values -----------------------------------------------------------------------
@@ -100,13 +100,13 @@ function DML:returning(...)
   local items, n = projection.items("returning", ...)
   if n == 0 then errors.raise("ArgumentError", "returning needs at least one column") end
   local copy = self:_copy()
-  copy._returning = appended(self._returning, items, n)
+  copy._returning = chain.append(self._returning, items)
   return copy
 end
 
 function DML:_entities()
   if not self._returning then return {} end
-  return projection.entities(self._returning, self._entity_columns)
+  return projection.entities(chain.items(self._returning), self._entity_columns)
 end
 
 function DML:_with_entity_columns(fn)
@@ -140,9 +140,9 @@ dml.Filtered = Filtered
 --- `WHERE a AND b AND …`, added to the conditions there are.
 -- @treturn table statement
 function Filtered:where(...)
-  local list, n = coerce.conditions("where", ...)
+  local list = coerce.conditions("where", ...)
   local copy = self:_copy()
-  copy._where = appended(self._where, list, n)
+  copy._where = chain.append(self._where, list)
   return copy
 end
 
@@ -151,16 +151,17 @@ end
 -- @treturn table statement
 function Filtered:filter_by(values)
   if type(values) ~= "table" or next(values) == nil or coerce.is_expression(values) then
-    errors.raise("ArgumentError", "filter_by: expected a table with at least one column = value")
+    errors.raise("ArgumentError", "filter_by: expected a table with at least one column = value"
+      .. " (a key whose value is nil is not there)")
   end
   local conditions = {}
   for key in pairs(values) do coerce.column_of(self._table, key, "filter_by") end
   for _, column in ipairs(self._table:_columns()) do
     local value = values[column.key]
-    if value ~= nil then conditions[#conditions + 1] = column:eq(value) end
+    if value ~= nil then conditions[#conditions + 1] = from_list.equality(column, value) end
   end
   local copy = self:_copy()
-  copy._where = appended(self._where, conditions, #conditions)
+  copy._where = chain.append(self._where, conditions)
   return copy
 end
 
@@ -180,14 +181,14 @@ function Filtered:using(...)
   if n == 0 then errors.raise("ArgumentError", "using needs at least one table") end
   for i = 1, n do list[i] = coerce.from(list[i], "using") end
   local copy = self:_copy()
-  copy._using = appended(self._using, list, n)
+  copy._using = chain.append(self._using, list)
   return copy
 end
 
 -- The FROM elements beside the table itself.
 function Filtered:_extra_froms()
   local found = { [self._table] = true }
-  for _, from in ipairs(self._using or {}) do
+  for _, from in ipairs(chain.items(self._using) or {}) do
     if not found[from] then
       found[#found + 1] = from
       from:_each_from(function(part) found[part] = true end)
@@ -197,7 +198,7 @@ function Filtered:_extra_froms()
     local node = self._set and self._set[column]
     if node then traverse.collect_froms(node, found) end
   end
-  for _, condition in ipairs(self._where or {}) do traverse.collect_froms(condition, found) end
+  for _, condition in ipairs(chain.items(self._where) or {}) do traverse.collect_froms(condition, found) end
   return found
 end
 

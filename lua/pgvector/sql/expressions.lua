@@ -10,6 +10,7 @@ local coerce = require "pgvector.sql.coerce"
 local operators = require "pgvector.sql.operators"
 local select_ = require "pgvector.sql.select"
 local types = require "pgvector.types"
+local core = require "pgvector.core"
 
 local expressions = {}
 
@@ -141,19 +142,29 @@ function expressions.type_coerce(x, type_)
   return expr(x, type_, "type_coerce"):type_coerce(type_)
 end
 
--- What the branches of CASE have in common: the type of the first that has
--- one, or that of their numbers.
+-- What several values have in common, such as the branches of CASE: the type of
+-- the first that has one, or that of their numbers.
 local function first_type(list)
   local constant
   for _, item in ipairs(list) do
+    if coerce.is_query(item) then item = item:_scalar() end
+    local value = item
     if coerce.is_expression(item) then
       if item.type ~= NULLTYPE then return item.type end
-    elseif type(item) == "number" then
-      local type_ = types.of_constant(item)
+      value = item.__visit_name == "bind" and item.value
+    end
+    if core.value_type(value) then return types.of_value(value) end
+    if type(value) == "number" then
+      local type_ = types.of_constant(value)
       if constant == nil or constant == types.Integer or type_ == types.Double then constant = type_ end
     end
   end
   return constant
+end
+
+-- A value or expression among others of a type.
+local function among(x, type_, where)
+  return base.retyped(expr(x, type_, where), type_)
 end
 
 --- `CASE WHEN condition THEN result … ELSE … END`.
@@ -183,12 +194,12 @@ function expressions.case(branches)
   for i, branch in ipairs(branches) do
     list[i] = {
       operand and expr(branch[1], operand.type, "case") or coerce.condition(branch[1], "case"),
-      expr(branch[2], type_, "case"),
+      among(branch[2], type_, "case"),
     }
   end
   return node{
     __visit_name = "case", operand = operand, branches = list, type = type_ or list[1][2].type,
-    otherwise = branches.else_ ~= nil and expr(branches.else_, type_, "case") or nil,
+    otherwise = branches.else_ ~= nil and among(branches.else_, type_, "case") or nil,
   }
 end
 
@@ -203,7 +214,7 @@ end
 -- @param x
 function expressions.extract(field, x)
   if type(field) ~= "string" or not extract_fields[field:lower()] then
-    errors.raise("ArgumentError", "extract: unknown field %s%s", coerce.describe(field),
+    errors.raise("ArgumentError", "extract: unknown field '%s'%s", tostring(field),
       errors.did_you_mean(field, extract_fields))
   end
   return node{ __visit_name = "extract", part = field:lower(), element = expr(x, nil, "extract"),
@@ -232,10 +243,10 @@ function expressions.array(list, elem)
   elem = elem and types.expect(elem, "array") or first_type(list)
   if not elem then
     if #list == 0 then errors.raise("ArgumentError", "array: an empty array needs the type of its elements") end
-    elem = types.of_constant(list[1])
+    elem = coerce.is_expression(list[1]) and list[1].type or types.of_constant(list[1])
   end
   local items = {}
-  for i = 1, #list do items[i] = expr(list[i], elem, "array") end
+  for i = 1, #list do items[i] = among(list[i], elem, "array") end
   return node{ __visit_name = "array", items = items, type = elem == NULLTYPE and NULLTYPE or types.ARRAY(elem) }
 end
 

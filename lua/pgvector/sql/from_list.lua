@@ -2,6 +2,7 @@
 -- and which of them a name belongs to.
 -- @module pgvector.sql.from_list
 
+local chain = require "pgvector.util.chain"
 local errors = require "pgvector.errors"
 local coerce = require "pgvector.sql.coerce"
 local joining = require "pgvector.sql.joining"
@@ -80,7 +81,7 @@ end
 
 -- Applies the joins to the explicit FROM elements.
 local function apply_joins(statement, froms, selected)
-  for _, step in ipairs(statement._joins) do
+  for _, step in ipairs(chain.items(statement._joins)) do
     local index
     if step.left then
       index = find(froms, step.left)
@@ -108,12 +109,9 @@ local function apply_joins(statement, froms, selected)
   end
 end
 
---- The FROM elements of a SELECT, joined: those named explicitly, then those
--- of its columns and conditions.
--- @tparam table statement
--- @tparam table entities of the statement
--- @treturn table sequence
-function from_list.of_select(statement, entities)
+-- The FROM elements of the columns, and what the joins make of them and of
+-- those that are named explicitly.
+local function joined(statement, entities)
   local selected = {}
   for _, entity in ipairs(entities) do
     local from = entity.from
@@ -127,10 +125,28 @@ function from_list.of_select(statement, entities)
     end
   end
   local froms = {}
-  for i, from in ipairs(statement._from or {}) do froms[i] = from end
+  for i, from in ipairs(chain.items(statement._from) or {}) do froms[i] = from end
   if statement._joins then apply_joins(statement, froms, selected) end
+  return froms, selected
+end
+
+--- What the joins of a SELECT make, and the FROM elements that are named
+-- explicitly. Joins without a left side belong to the columns: this is what
+-- remains of them when there are other columns.
+-- @tparam table statement
+-- @tparam table entities of the statement
+-- @treturn table sequence
+function from_list.explicit(statement, entities) return (joined(statement, entities)) end
+
+--- The FROM elements of a SELECT, joined: those named explicitly, then those
+-- of its columns and conditions.
+-- @tparam table statement
+-- @tparam table entities of the statement
+-- @treturn table sequence
+function from_list.of_select(statement, entities)
+  local froms, selected = joined(statement, entities)
   if statement._where then
-    for _, condition in ipairs(statement._where) do traverse.collect_froms(condition, selected) end
+    for _, condition in ipairs(chain.items(statement._where)) do traverse.collect_froms(condition, selected) end
   end
   -- what stands in a join does not stand beside it, too
   local covered, list = {}, {}
@@ -172,7 +188,8 @@ local function no_such_key(froms, key)
     names[i] = from:_describe()
     for _, known in ipairs(from:_keys()) do keys[#keys + 1] = known end
   end
-  errors.raise("ArgumentError", "filter_by: %s has no column '%s'%s", table.concat(names, ", "), tostring(key),
+  errors.raise("ArgumentError", "filter_by: %s has no column '%s'%s",
+    #froms > 0 and table.concat(names, ", ") or "the statement, which selects from nothing,", tostring(key),
     errors.did_you_mean(key, keys))
 end
 

@@ -150,7 +150,8 @@ local function arguments(name, ...)
     -- generate_series(1, 3) would be ambiguous
     local own = type(arg) == "number" and not known or type(arg) == "string" and any_arguments[name]
     if own or type(arg) == "number" and any_arguments[name] then type_ = types.of_constant(arg) end
-    args[i] = coerce.expr(arg, type_, name)
+    local node = coerce.expr(arg, type_, name)
+    args[i] = known and node or base.typed_constant(node)
   end
   return args
 end
@@ -215,12 +216,36 @@ local function expressions(value, where)
   return (query.ordering("over: " .. where, value))
 end
 
--- One end of a frame: a whole number of rows before (negative) or after the
--- current one; nothing, false or pg.null for the partition's end.
-local function frame_bound(value, mode)
+-- The type of a distance between two rows, in a frame of `range`.
+local function distance_type(order_by)
+  local type_ = order_by and order_by[1].type or NULLTYPE
+  return type_.family == "datetime" and types.Interval or type_
+end
+
+local directions = { preceding = "PRECEDING", following = "FOLLOWING" }
+
+-- `{ preceding = x }` or `{ following = x }` as `{ offset = node, direction = }`.
+local function told_bound(value, mode, order_by)
+  local word, offset = next(value)
+  if not directions[word] or next(value, word) ~= nil then
+    errors.raise("ArgumentError", "over: a bound of %s must be { preceding = x } or { following = x }", mode)
+  end
+  local type_ = mode == "range" and distance_type(order_by) or types.BigInteger
+  return { offset = coerce.expr(offset, type_, "over: " .. mode), direction = directions[word] }
+end
+
+-- One end of a frame: a number of rows before (negative) or after the current
+-- one; nothing, false or pg.null for the partition's end. In a frame of `range`
+-- it is a difference, and need not be whole.
+local function frame_bound(value, mode, order_by)
   if value == nil or value == false or value == null then return nil end
+  if type(value) == "table" and getmetatable(value) == nil then return told_bound(value, mode, order_by) end
+  if mode == "range" and type(value) == "number" and value - value == 0 and value ~= math.floor(value) then
+    return told_bound({ [value < 0 and "preceding" or "following"] = math.abs(value) }, mode, order_by)
+  end
   if not compat.is_integral(value) or math.abs(value) > 2 ^ 53 then
-    errors.raise("ArgumentError", "over: a bound of %s must be a whole number, got %s", mode, coerce.describe(value))
+    errors.raise("ArgumentError", "over: a bound of %s must be a whole number or { preceding = x }, got %s", mode,
+      coerce.describe(value))
   end
   return value
 end
@@ -236,8 +261,9 @@ local function frame_of(node, options)
       if node.frame_mode then errors.raise("ArgumentError", "over: rows, range and groups exclude each other") end
       if type(frame) ~= "table" then errors.raise("ArgumentError", "over: %s must be { from, to }", mode) end
       node.frame_mode = mode:upper()
-      node.frame_from, node.frame_to = frame_bound(frame[1], mode), frame_bound(frame[2], mode)
-      if node.frame_from and node.frame_to and node.frame_from > node.frame_to then
+      local from, to = frame_bound(frame[1], mode, node.order_by), frame_bound(frame[2], mode, node.order_by)
+      node.frame_from, node.frame_to = from, to
+      if type(from) == "number" and type(to) == "number" and from > to then
         errors.raise("ArgumentError", "over: %s ends before it starts", mode)
       end
     end
@@ -268,8 +294,9 @@ end
 --- `… OVER (PARTITION BY … ORDER BY … ROWS BETWEEN … AND …)`.
 -- @tparam[opt] table options `partition_by`, `order_by` (one or a sequence);
 --   `rows`, `range` or `groups = { from, to }` with whole numbers, negative
---   before the current row, 0 the current row, nil unbounded; `exclude`. Or a
---   window of `pg.window`
+--   before the current row, 0 the current row, nil unbounded, or
+--   `{ preceding = x }`, `{ following = x }` with any value or expression;
+--   `exclude`. Or a window of `pg.window`
 -- @treturn table expression
 function Aggregate:over(options)
   local node = { __visit_name = "over", element = self, type = self.type }

@@ -1,13 +1,13 @@
 --- INSERT.
 -- @module pgvector.sql.insert
 
+local chain = require "pgvector.util.chain"
 local class = require "pgvector.class"
 local errors = require "pgvector.errors"
 local base = require "pgvector.sql.base"
 local coerce = require "pgvector.sql.coerce"
 local dml = require "pgvector.sql.dml"
 local selectable = require "pgvector.sql.selectable"
-local statement = require "pgvector.sql.statement"
 local identifiers = require "pgvector.sql.compiler.identifiers"
 
 local Insert = class("Insert", dml.DML)
@@ -46,13 +46,14 @@ function Insert:values(values, ...)
     rows[1] = dml.row(self._table, values, "values")
   end
   local copy = self:_copy()
-  if self._rows and #self._rows == 1 and #rows == 1 then
+  local former = self._rows
+  if former and not former.before and #former.items == 1 and #rows == 1 then
     local merged = {}
-    for column, node in pairs(self._rows[1]) do merged[column] = node end
+    for column, node in pairs(former.items[1]) do merged[column] = node end
     for column, node in pairs(rows[1]) do merged[column] = node end
-    copy._rows = { merged }
+    copy._rows = chain.append(nil, { merged })
   else
-    copy._rows = statement.appended(self._rows, rows, #rows)
+    copy._rows = chain.append(former, rows)
   end
   return copy
 end
@@ -193,7 +194,7 @@ end
 -- The columns to insert, in the table's order, and for each row a node for
 -- each column. `keys` are those of the rows to come.
 function Insert:_assignments(keys)
-  local given = self._rows or {}
+  local given = chain.items(self._rows) or {}
   local parameters = dml.row_parameters(self._table, keys)
   local columns, rows = {}, {}
   local count = math.max(#given, 1)

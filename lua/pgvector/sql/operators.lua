@@ -19,7 +19,7 @@ operators.precedence = P
 -- the others with the left one.
 local function define(name, sql, prec, limits)
   local op = {
-    name = name, sql = " " .. sql .. " ", prec = prec,
+    name = name, sql = " " .. sql .. " ", where = "'" .. sql .. "'", prec = prec,
     left = limits and limits.left or (prec >= P.OTHER and prec or prec + 1),
     right = limits and limits.right or prec + 1,
   }

@@ -2,6 +2,7 @@
 -- which one becomes part of another statement.
 -- @module pgvector.sql.query
 
+local chain = require "pgvector.util.chain"
 local class = require "pgvector.class"
 local errors = require "pgvector.errors"
 local base = require "pgvector.sql.base"
@@ -14,8 +15,6 @@ local statement = require "pgvector.sql.statement"
 local core = require "pgvector.core"
 
 local query = {}
-
-local appended = statement.appended
 
 local Query = class("Query", statement.Statement)
 Query._is_query = true
@@ -96,7 +95,7 @@ local function ordering(where, ...)
         coerce.describe(item))
     end
   end
-  return list, n
+  return list
 end
 query.ordering = ordering
 
@@ -108,8 +107,7 @@ function Query:order_by(...)
   if select("#", ...) == 1 and (...) == core.null then
     copy._order_by = nil
   else
-    local list, n = ordering("order_by", ...)
-    copy._order_by = appended(self._order_by, list, n)
+    copy._order_by = chain.append(self._order_by, ordering("order_by", ...))
   end
   return copy
 end

@@ -1,20 +1,20 @@
 --- SELECT.
 -- @module pgvector.sql.select
 
+local chain = require "pgvector.util.chain"
 local class = require "pgvector.class"
 local errors = require "pgvector.errors"
 local base = require "pgvector.sql.base"
 local coerce = require "pgvector.sql.coerce"
 local traverse = require "pgvector.sql.traverse"
 local projection = require "pgvector.sql.projection"
-local statement = require "pgvector.sql.statement"
 local query = require "pgvector.sql.query"
 local types = require "pgvector.types"
 local from_list = require "pgvector.sql.from_list"
 local core = require "pgvector.core"
 require "pgvector.sql.compound"
 
-local appended, ordering = statement.appended, query.ordering
+local append, ordering = chain.append, query.ordering
 
 local Select = class("Select", query.Query)
 Select.__visit_name = "select"
@@ -23,7 +23,7 @@ Select.__visit_name = "select"
 local function with_criteria(copy, ...)
   for i = 1, select("#", ...) do
     local criterion = coerce.criterion((select(i, ...)))
-    if criterion then copy._where = appended(copy._where, { criterion }, 1) end
+    if criterion then copy._where = append(copy._where, { criterion }) end
   end
   return copy
 end
@@ -32,7 +32,7 @@ end
 -- @treturn table statement
 local function new(...)
   local items = projection.items("select", ...)
-  return with_criteria(setmetatable({ _what = items }, Select), ...)
+  return with_criteria(setmetatable({ _what = append(nil, items) }, Select), ...)
 end
 
 -- What it returns ---------------------------------------------------------------------
@@ -49,7 +49,7 @@ end
 -- The selected items as the ORM wants them: see projection.entities.
 function Select:_entities()
   local m = memo(self)
-  if not m.entities then m.entities = projection.entities(self._what, self._entity_columns) end
+  if not m.entities then m.entities = projection.entities(chain.items(self._what) or {}, self._entity_columns) end
   return m.entities
 end
 
@@ -88,19 +88,22 @@ end
 --- Adds columns to those selected.
 -- @treturn table statement
 function Select:add_columns(...)
-  local items, n = projection.items("add_columns", ...)
+  local items = projection.items("add_columns", ...)
   local copy = self:_copy()
-  copy._what = appended(self._what, items, n)
+  copy._what = append(self._what, items)
   return with_criteria(copy, ...)
 end
 
---- Replaces what is selected; the FROM elements stay only if something else
--- needs them.
+--- Replaces what is selected. Of the FROM elements those stay that were joined,
+-- were named by `select_from`, or are needed by a condition.
 -- @treturn table statement
 function Select:with_only_columns(...)
   local items = projection.items("with_only_columns", ...)
   local copy = self:_copy()
-  copy._what = items
+  copy._what = append(nil, items)
+  if self._joins then
+    copy._from, copy._joins = append(nil, from_list.explicit(self, self:_entities())), nil
+  end
   return with_criteria(copy, ...)
 end
 
@@ -109,17 +112,17 @@ end
 --- `WHERE a AND b AND …`, added to the conditions there are.
 -- @treturn table statement
 function Select:where(...)
-  local list, n = coerce.conditions("where", ...)
+  local list = coerce.conditions("where", ...)
   local copy = self:_copy()
-  copy._where = appended(self._where, list, n)
+  copy._where = append(self._where, list)
   return copy
 end
 
 --- The same as `where`.
 function Select:filter(...)
-  local list, n = coerce.conditions("filter", ...)
+  local list = coerce.conditions("filter", ...)
   local copy = self:_copy()
-  copy._where = appended(self._where, list, n)
+  copy._where = append(self._where, list)
   return copy
 end
 
@@ -130,16 +133,16 @@ end
 function Select:filter_by(values)
   local conditions = from_list.filter_by(self, values)
   local copy = self:_copy()
-  copy._where = appended(self._where, conditions, #conditions)
+  copy._where = append(self._where, conditions)
   return copy
 end
 
 --- `HAVING …`, added to the conditions there are.
 -- @treturn table statement
 function Select:having(...)
-  local list, n = coerce.conditions("having", ...)
+  local list = coerce.conditions("having", ...)
   local copy = self:_copy()
-  copy._having = appended(self._having, list, n)
+  copy._having = append(self._having, list)
   return copy
 end
 
@@ -152,14 +155,14 @@ function Select:select_from(...)
   if n == 0 then errors.raise("ArgumentError", "select_from needs at least one table") end
   for i = 1, n do list[i] = coerce.from(list[i], "select_from") end
   local copy = self:_copy()
-  copy._from = appended(self._from, list, n)
+  copy._from = append(self._from, list)
   return with_criteria(copy, ...)
 end
 
 local function joined(self, method, left, target, condition, kind)
   local steps = from_list.join_steps(method, left, target, condition, kind)
   local copy = self:_copy()
-  copy._joins = appended(self._joins, steps, #steps)
+  copy._joins = append(self._joins, steps)
   return copy
 end
 
@@ -220,8 +223,8 @@ function Select:group_by(...)
   if select("#", ...) == 1 and (...) == core.null then
     copy._group_by = nil
   else
-    local list, n = ordering("group_by", ...)
-    copy._group_by = appended(self._group_by, list, n)
+    local list = ordering("group_by", ...)
+    copy._group_by = append(self._group_by, list)
   end
   return copy
 end
@@ -238,9 +241,9 @@ end
 --- `SELECT DISTINCT ON (…)`.
 -- @treturn table statement
 function Select:distinct_on(...)
-  local list, n = ordering("distinct_on", ...)
+  local list = ordering("distinct_on", ...)
   local copy = self:_copy()
-  copy._distinct = appended(self._distinct ~= true and self._distinct or nil, list, n)
+  copy._distinct = append(self._distinct ~= true and self._distinct or nil, list)
   return copy
 end
 
@@ -288,7 +291,7 @@ function Select:prefix_with(...)
     end
   end
   local copy = self:_copy()
-  copy._prefixes = appended(self._prefixes, list, n)
+  copy._prefixes = append(self._prefixes, list)
   return copy
 end
 
@@ -299,7 +302,7 @@ function Select:_used_froms()
   for _, entity in ipairs(self:_entities()) do
     for _, column in ipairs(entity.columns) do traverse.collect_froms(column, found) end
   end
-  for _, condition in ipairs(self._where or {}) do traverse.collect_froms(condition, found) end
+  for _, condition in ipairs(chain.items(self._where) or {}) do traverse.collect_froms(condition, found) end
   return found
 end
 

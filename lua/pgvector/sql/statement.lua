@@ -1,7 +1,9 @@
---- What all statements share: copies on write, options, compilation.
+--- What all statements share: copies on write, options, comments.
 -- @module pgvector.sql.statement
 
+local chain = require "pgvector.util.chain"
 local class = require "pgvector.class"
+local coerce = require "pgvector.sql.coerce"
 local errors = require "pgvector.errors"
 local element = require "pgvector.sql.element"
 local SchemaMap = require "pgvector.sql.schema_map"
@@ -11,20 +13,16 @@ local statement = {}
 local Statement = class("Statement", element.ClauseElement)
 statement.Statement = Statement
 
+--- Methods of all statements, of `pg.text` as well, which is an expression, too.
+local shared = {}
+statement.shared = shared
+
 -- A copy to be changed. What was computed for the original is left behind.
-function Statement:_copy()
+function shared:_copy()
   local copy = {}
   for key, value in next, self do copy[key] = value end
   copy._compiled, copy._shapes, copy._memo = nil, nil, nil
   return setmetatable(copy, getmetatable(self))
-end
-
--- A new list: the old one and more.
-function statement.appended(list, more, count)
-  local new, n = {}, list and #list or 0
-  for i = 1, n do new[i] = list[i] end
-  for i = 1, count do new[n + i] = more[i] end
-  return new
 end
 
 --- Calls `fn(self, value)` if `value` is neither nil nor false, so that a filter
@@ -54,11 +52,11 @@ function Statement:options(...)
   local more = { ... }
   for i = 1, count do
     if type(more[i]) ~= "table" then
-      errors.raise("ArgumentError", "options: argument %d is a %s, not a loader option", i, type(more[i]))
+      errors.raise("ArgumentError", "options: argument %d is %s, not a loader option", i, coerce.describe(more[i]))
     end
   end
   local copy = self:_copy()
-  copy._options = statement.appended(self._options, more, count)
+  copy._options = chain.append(self._options, more)
   return copy
 end
 
@@ -70,6 +68,12 @@ local settings = {
   hnsw_iterative_scan = { "hnsw.iterative_scan", { off = true, relaxed_order = true, strict_order = true } },
   ivfflat_iterative_scan = { "ivfflat.iterative_scan", { off = true, relaxed_order = true } },
 }
+
+local known_options = {
+  stream_results = true, yield_per = true, timeout = true, schema_translate_map = true,
+  populate_existing = true, autoflush = true, synchronize_session = true, -- for a session
+}
+for name in pairs(settings) do known_options[name] = true end
 
 local function check_setting(option, value)
   local name, least, most = settings[option][1], settings[option][2], settings[option][3]
@@ -83,10 +87,20 @@ local function check_setting(option, value)
     errors.raise("ArgumentError", "execution_options: %s: expected a number from %d to %d, got %s", option, least,
       most, tostring(value))
   end
-  return { name = name, value = value }
+  return { name = name, value = value, option = option }
+end
+
+-- The settings of a statement without those that an option is about to replace.
+local function others(list, options)
+  local kept = {}
+  for _, setting in ipairs(chain.items(list) or {}) do
+    if not (setting.option and options[setting.option] ~= nil) then kept[#kept + 1] = setting end
+  end
+  return chain.append(nil, kept)
 end
 
 --- Options for whoever runs the statement: `stream_results`, `yield_per`, `timeout`;
+-- for a session `populate_existing`, `autoflush`, `synchronize_session`;
 -- `schema_translate_map = { app = "tenant_7" }`, where "" stands for tables
 -- without a schema; and search parameters that are set for this statement alone:
 -- `hnsw_ef_search`, `hnsw_iterative_scan`, `hnsw_max_scan_tuples`,
@@ -94,15 +108,16 @@ end
 -- `ivfflat_iterative_scan`.
 -- @tparam table options
 -- @treturn table statement
-function Statement:execution_options(options)
-  if type(options) ~= "table" then errors.raise("ArgumentError", "execution_options: expected a table") end
+function shared:execution_options(options)
+  if type(options) ~= "table" then
+    errors.raise("ArgumentError", "execution_options: expected a table, got %s", class.describe(options))
+  end
+  errors.check_options(options, known_options, "execution_options")
   local merged, found = {}, {}
   for key, value in pairs(self._execution_options or {}) do merged[key] = value end
   for key, value in pairs(options) do
     if settings[key] then
       found[#found + 1] = check_setting(key, value)
-    elseif tostring(key):find("^hnsw_") or tostring(key):find("^ivfflat_") then
-      errors.raise("ArgumentError", "execution_options: unknown option '%s'%s", key, errors.did_you_mean(key, settings))
     else
       merged[key] = value
     end
@@ -114,7 +129,7 @@ function Statement:execution_options(options)
   copy._execution_options = merged
   if #found > 0 then
     table.sort(found, function(a, b) return a.name < b.name end)
-    copy._settings = statement.appended(self._settings, found, #found)
+    copy._settings = chain.append(others(self._settings, options), found)
   end
   return copy
 end
@@ -123,13 +138,13 @@ end
 -- `:comment("route=/search")`. What would end it is taken apart.
 -- @tparam string text
 -- @treturn table statement
-function Statement:comment(text)
+function shared:comment(text)
   if type(text) ~= "string" or text:find("\0", 1, true) then
     errors.raise("ArgumentError", "comment: expected a string without zero bytes, got %s", class.describe(text))
   end
   text = text:gsub("%*/", "* /"):gsub("/%*", "/ *")
   local copy = self:_copy()
-  copy._comments = statement.appended(self._comments, { text }, 1)
+  copy._comments = chain.append(self._comments, { text })
   return copy
 end
 
@@ -137,17 +152,18 @@ end
 -- @treturn table statement
 function Statement:add_cte(...)
   local copy = self:_copy()
-  copy._ctes = statement.appended(self._ctes, { ... }, select("#", ...))
+  copy._ctes = chain.append(self._ctes, { ... })
   return copy
 end
 
 -- A setting for the time of the statement: set_config(name, value, true).
 function Statement:_with_setting(name, value)
   local copy = self:_copy()
-  copy._settings = statement.appended(self._settings, { { name = name, value = value } }, 1)
+  copy._settings = chain.append(self._settings, { { name = name, value = value } })
   return copy
 end
 
+for name, method in pairs(shared) do Statement[name] = method end
 class.seal(Statement)
 
 return statement

@@ -11,6 +11,7 @@ local element = require "pgvector.sql.element"
 local coerce = require "pgvector.sql.coerce"
 local operators = require "pgvector.sql.operators"
 local selectable = require "pgvector.sql.selectable"
+local statement = require "pgvector.sql.statement"
 local cte = require "pgvector.sql.cte"
 local tokenizer = require "pgvector.sql.tokenizer"
 local types = require "pgvector.types"
@@ -94,8 +95,8 @@ function TextClause:bindparams(values)
       parameters[name] = parameter(name, value)
     end
   end
-  local copy = base.with(self, { parameters = parameters })
-  copy._compiled = nil
+  local copy = self:_copy()
+  copy.parameters = parameters
   return copy
 end
 
@@ -120,8 +121,8 @@ function TextClause:columns(...)
   if #columns == 0 then
     errors.raise("ArgumentError", "columns: expected columns, or a sequence of { name, type } in the text's order")
   end
-  local copy = base.with(self, { result_columns = columns })
-  copy._compiled = nil
+  local copy = self:_copy()
+  copy.result_columns = columns
   return copy
 end
 
@@ -139,14 +140,7 @@ function TextClause:subquery(name) return selectable.Subquery:_new(self, name, e
 --- A common table expression; `columns` first.
 function TextClause:cte(name, options) return cte.new(self, name, options, exported(self)) end
 
---- Options for the connection that runs the text.
-function TextClause:execution_options(options)
-  if type(options) ~= "table" then errors.raise("ArgumentError", "execution_options: expected a table") end
-  local merged = {}
-  for key, value in pairs(self._execution_options or {}) do merged[key] = value end
-  for key, value in pairs(options) do merged[key] = value end
-  return base.with(self, { _execution_options = merged })
-end
+for name, method in pairs(statement.shared) do TextClause[name] = method end
 
 class.seal(TextClause)
 

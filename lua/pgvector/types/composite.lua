@@ -39,7 +39,7 @@ function ARRAY:_configure(elem, options)
   return self:_with{
     incomplete = false, elem = elem, dimensions = options.dimensions,
     kind = (elem.bind_kind or elem.kind) .. "[]", result_kind = (elem.result_kind or elem.kind) .. "[]",
-    oid = elem.oid and array_oids[elem.oid], dim = elem.dim, binary = elem.binary,
+    oid = elem.oid and array_oids[elem.oid], dim = elem:bind_spec().dim, binary = elem.binary,
     type_name = elem.type_name and "_" .. elem.type_name, schema = elem.schema,
   }
 end

@@ -1,6 +1,7 @@
 --- Visitors for INSERT, UPDATE and DELETE.
 -- @module pgvector.sql.compiler.dml
 
+local chain = require "pgvector.util.chain"
 local errors = require "pgvector.errors"
 local identifiers = require "pgvector.sql.compiler.identifiers"
 local select_list = require("pgvector.sql.compiler.select").select_list
@@ -157,16 +158,18 @@ local function extra_froms(c, keyword, froms)
   c:list(froms, ", ")
 end
 
-local function with_table(table_, froms)
-  local list = { table_ }
+-- All FROM elements of an UPDATE or DELETE.
+local function with_table(c, statement, froms)
+  local list = { statement._table }
   for _, from in ipairs(froms) do list[#list + 1] = from end
+  if #list > 1 then c:check_joined(list, statement._where) end
   return list
 end
 
 local function where(c, statement)
   if not statement._where then return end
   c:write(" WHERE ")
-  c:conjunction(statement._where)
+  c:conjunction(chain.items(statement._where))
 end
 
 local function assignments(c, statement)
@@ -185,7 +188,7 @@ end
 function visit.update(c, statement, mode, unique)
   guard(c, statement, "update")
   local froms = statement:_extra_froms()
-  in_frame(c, statement, with_table(statement._table, froms), mode, function()
+  in_frame(c, statement, with_table(c, statement, froms), mode, function()
     c:write("UPDATE ")
     c:visit(statement._table)
     c:write(" SET ")
@@ -199,7 +202,7 @@ end
 function visit.delete(c, statement, mode, unique)
   guard(c, statement, "delete")
   local froms = statement:_extra_froms()
-  in_frame(c, statement, with_table(statement._table, froms), mode, function()
+  in_frame(c, statement, with_table(c, statement, froms), mode, function()
     c:write("DELETE FROM ")
     c:visit(statement._table)
     extra_froms(c, " USING ", froms)

@@ -49,8 +49,13 @@ function visit.bind(c, node)
   end
   if node.row then value = default_value(c, node) end
   local text = node.type:literal(value, c.schema_map)
-  -- `1 / 2` of floats must not become one of integers
-  if c.literal_binds ~= "ddl" and floats[node.type.kind] and text:find("^-?%d+$") then text = text .. ".0" end
+  if c.literal_binds ~= "ddl" and floats[node.type.kind] and text:find("^-?%d") then
+    if node.type.kind == "float4" then
+      text = "'" .. text .. "'" -- or it would be compared as a number of twice its precision
+    elseif text:find("^-?%d+$") then
+      text = text .. ".0" -- `1 / 2` of floats must not become one of integers
+    end
+  end
   c:write(text)
 end
 
@@ -59,6 +64,7 @@ function visit.keyword(c, node) c:write(node.word) end
 function visit.literal_column(c, node) c:write(node.text) end
 
 function visit.text(c, node, mode)
+  if node._settings then c:need_settings(node._settings) end
   local pieces = node.pieces
   for i = 1, #pieces do
     local piece = pieces[i]
@@ -71,11 +77,18 @@ function visit.text(c, node, mode)
   if mode == "top" then c.columns = node.result_columns end
 end
 
--- A name in ORDER BY or GROUP BY: of the select list, or a column.
-function visit.name_reference(c, node)
+-- A name in ORDER BY or GROUP BY: of the select list, or a column. Outside of
+-- ORDER BY the server would take a column of that name first, so there what the
+-- name stands for is written, unless that is a value.
+function visit.name_reference(c, node, ordered)
   local frame = c.frame
   local name = node.name
-  if frame and frame.names[name] and not c.in_window then return c:write(quote(name)) end
+  local selected = frame and not c.in_window and frame.names[name]
+  if selected then
+    local inner = selected.__visit_name == "label" and selected.element or selected
+    if ordered or inner.__visit_name == "bind" then return c:write(quote(name)) end
+    return c:visit(selected)
+  end
   local found, candidates = nil, {}
   for _, from in ipairs(frame and frame.froms or {}) do
     from:_each_from(function(part)
@@ -111,11 +124,22 @@ local function not_in_bound(write)
   end
 end
 
+-- An operand beside which nothing may tell its type.
+local function operand(c, node, limit)
+  if node.__visit_name == "bind" then c:constant_operand(node) else c:operand(node, limit) end
+end
+
 local function binary(c, node)
   local operator = node.operator
-  c:operand(node.left, operator.left)
-  c:write(operator.sql)
-  c:operand(node.right, operator.right)
+  if node.left.__visit_name == "bind" and node.right.__visit_name == "bind" then
+    c:constant_operand(node.left)
+    c:write(operator.sql)
+    c:constant_operand(node.right)
+  else
+    c:operand(node.left, operator.left)
+    c:write(operator.sql)
+    c:operand(node.right, operator.right)
+  end
   if node.escape then
     c:write(" ESCAPE ")
     c:visit(node.escape)
@@ -125,7 +149,7 @@ end
 local in_time_zone = not_in_bound(binary)
 
 function visit.binary(c, node)
-  if node.prec == AT then return in_time_zone(c, node) end
+  if node.operator.prec == AT then return in_time_zone(c, node) end
   return binary(c, node)
 end
 
@@ -146,8 +170,10 @@ end
 function visit.negative(c, node)
   c:write("-")
   local inner = node.element
+  if inner.__visit_name == "bind" then
+    c:constant_operand(inner)
   -- `--` would start a comment
-  if inner.__visit_name == "negative" then
+  elseif inner.__visit_name == "negative" then
     c:write("(")
     c:visit(inner)
     c:write(")")
@@ -164,7 +190,7 @@ function visit.bitwise_not(c, node)
 end
 
 function visit.between(c, node)
-  c:operand(node.operand, node.prec + 1)
+  operand(c, node.operand, node.prec + 1)
   c:write(node.negated and " NOT BETWEEN " or " BETWEEN ")
   if node.symmetric then c:write("SYMMETRIC ") end
   local outer = c.in_bound
@@ -176,7 +202,7 @@ function visit.between(c, node)
 end
 
 function visit.in_array(c, node)
-  c:operand(node.operand, node.prec + 1)
+  operand(c, node.operand, node.prec + 1)
   c:write(node.negated and " <> ALL(" or " = ANY(")
   c:visit(node.array)
   c:write(")")
@@ -233,10 +259,11 @@ end)
 -- Wrappers ---------------------------------------------------------------------
 
 function visit.cast(c, node)
+  local type_name = node.to or c:type_name(node.type)
   c:write("CAST(")
-  c:visit(node.element)
+  if c:type_name(node.element.type) == type_name then c:visit(node.element) else c:constant(node.element) end
   c:write(" AS ")
-  c:write(node.to or c:type_name(node.type))
+  c:write(type_name)
   c:write(")")
 end
 
@@ -260,7 +287,10 @@ end
 
 function visit.array(c, node)
   c:write("ARRAY[")
-  c:list(node.items, ", ")
+  for i = 1, #node.items do
+    if i > 1 then c:write(", ") end
+    c:constant(node.items[i])
+  end
   c:write("]")
   if #node.items == 0 then
     c:write("::")
@@ -280,17 +310,17 @@ function visit.case(c, node)
   c:write("CASE")
   if node.operand then
     c:write(" ")
-    c:visit(node.operand)
+    c:constant(node.operand)
   end
   for _, branch in ipairs(node.branches) do
     c:write(" WHEN ")
     c:visit(branch[1])
     c:write(" THEN ")
-    c:visit(branch[2])
+    c:constant(branch[2])
   end
   if node.otherwise then
     c:write(" ELSE ")
-    c:visit(node.otherwise)
+    c:constant(node.otherwise)
   end
   c:write(" END")
 end

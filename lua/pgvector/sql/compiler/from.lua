@@ -91,7 +91,11 @@ function visit.values(c, from)
   c:write("(VALUES ")
   for i, row in ipairs(from.rows) do
     c:write(i == 1 and "(" or ", (")
-    c:list(row, ", ")
+    for j, value in ipairs(row) do
+      if j > 1 then c:write(", ") end
+      -- the first row's types are those of the columns, but whole numbers are not small ones
+      if i == 1 or value.type.kind == "int2" then c:constant(value) else c:visit(value) end
+    end
     c:write(")")
   end
   c:write(")")

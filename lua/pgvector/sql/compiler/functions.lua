@@ -23,16 +23,11 @@ local function name_part(name)
   return identifiers.quote(name)
 end
 
--- current_timestamp(0) takes its precision as a constant only. As a constant, a
--- vector needs its type, because overloads compete for it.
+-- current_timestamp(0) takes its precision as a constant only.
 local function argument(c, arg, constant)
   local value = arg.__visit_name == "bind" and arg.value
   if constant and compat.is_integral(value) then return c:write(("%d"):format(value)) end
-  c:visit(arg)
-  if value and c.literal_binds and arg.type.family == "vector" then
-    c:write("::")
-    c:write(c:type_name(arg.type))
-  end
+  c:constant(arg, true)
 end
 
 visit["function"] = function(c, node)
@@ -74,10 +69,17 @@ function visit.filter(c, node)
   c:write(")")
 end
 
-local function bound(value, unbounded)
-  if value == nil then return unbounded end
-  if value == 0 then return "CURRENT ROW" end
-  return ("%d %s"):format(math.abs(value), value < 0 and "PRECEDING" or "FOLLOWING")
+local function bound(c, value, unbounded)
+  if value == nil then
+    c:write(unbounded)
+  elseif value == 0 then
+    c:write("CURRENT ROW")
+  elseif type(value) == "number" then
+    c:write(("%d %s"):format(math.abs(value), value < 0 and "PRECEDING" or "FOLLOWING"))
+  else
+    c:visit(value.offset)
+    c:write(" " .. value.direction)
+  end
 end
 
 -- Notes a named window for the WINDOW clause of the select around it.
@@ -123,8 +125,10 @@ function visit.window(c, node)
     separator = " "
   end
   if node.frame_mode then
-    c:write(("%s%s BETWEEN %s AND %s"):format(separator, node.frame_mode,
-      bound(node.frame_from, "UNBOUNDED PRECEDING"), bound(node.frame_to, "UNBOUNDED FOLLOWING")))
+    c:write(separator .. node.frame_mode .. " BETWEEN ")
+    bound(c, node.frame_from, "UNBOUNDED PRECEDING")
+    c:write(" AND ")
+    bound(c, node.frame_to, "UNBOUNDED FOLLOWING")
     if node.exclude then c:write(" EXCLUDE " .. node.exclude) end
   end
   c:write(")")

@@ -6,9 +6,12 @@
 -- parameter object is one `$n`, however often it occurs.
 -- @module pgvector.sql.compiler
 
+local chain = require "pgvector.util.chain"
 local defaults = require "pgvector.sql.defaults"
 local errors = require "pgvector.errors"
+local constants = require "pgvector.sql.compiler.constants"
 local identifiers = require "pgvector.sql.compiler.identifiers"
+local products = require "pgvector.sql.compiler.products"
 local SchemaMap = require "pgvector.sql.schema_map"
 
 local compiler = {}
@@ -61,6 +64,9 @@ function Compiler:visit(node, ...)
   end
   return visitor(self, node, ...)
 end
+
+--- Writes a node where nothing tells the type of a value: see pgvector.sql.compiler.constants.
+Compiler.constant, Compiler.constant_operand = constants.write, constants.operand
 
 --- Writes a node as an operand: in parentheses if it binds less tightly than `limit`.
 function Compiler:operand(node, limit)
@@ -171,7 +177,7 @@ end
 function Compiler:need_settings(settings)
   local needed = self.settings or {}
   self.settings = needed
-  for _, setting in ipairs(settings) do
+  for _, setting in ipairs(chain.items(settings)) do
     local name, value = setting.name, setting.value
     local known = needed[name]
     if not known then
@@ -184,6 +190,16 @@ function Compiler:need_settings(settings)
         known.value, value)
     end
   end
+end
+
+--- Notes what is wrong if nothing joins several FROM elements.
+-- @tparam table froms
+-- @tparam ?table where a chain of conditions
+-- @tparam ?string advice
+function Compiler:check_joined(froms, where, advice)
+  if self.describing then return end
+  local message = products.find(froms, chain.items(where))
+  if message then self.warnings = chain.append(self.warnings, { message .. (advice or "") }) end
 end
 
 --- Puts a CTE into the WITH clause, unless it is there.
@@ -237,7 +253,7 @@ end
 
 -- With the WITH clause in front, which is known only at the end.
 local function compile_statement(c, statement)
-  for _, cte in ipairs(statement._ctes or {}) do c:define_cte(cte) end
+  for _, cte in ipairs(chain.items(statement._ctes) or none) do c:define_cte(cte) end
   local body, length = c:capture(c.visit, statement, "top")
   if c.nested then visitors.nested_with(c, c.n, "top") end
   if c.head then c:write(c.head) end -- of a statement that a query ends
@@ -256,11 +272,11 @@ function run(statement, options, map)
   local kind = statement._kind
   if kind == "ddl" then c.literal_binds = "ddl" end
   compile_statement(c, statement)
-  for _, comment in ipairs(statement._comments or none) do c:write(" /* " .. comment .. " */") end
+  for _, comment in ipairs(chain.items(statement._comments) or none) do c:write(" /* " .. comment .. " */") end
   local sql, binds = c:finish()
   return {
     sql = sql, binds = binds, columns = c.columns, kind = kind or "expression", settings = c.settings,
-    returning = statement._returning ~= nil, schema_map = map,
+    returning = statement._returning ~= nil, schema_map = map, warnings = chain.items(c.warnings),
     parameter_names = nil, -- a set, once it is needed
   }
 end
@@ -276,7 +292,7 @@ local compile_options = { literal_binds = true, schema_translate_map = true, key
 --   `keys`: the keys of the rows that an INSERT or UPDATE will be run with;
 --   `bare`: columns without their table
 -- @tparam ?SchemaMap map that of the connection, unless the statement has one
--- @treturn table `{ sql=, binds=, columns=, kind=, settings=, returning=, schema_map= }`
+-- @treturn table `{ sql=, binds=, columns=, kind=, settings=, returning=, schema_map=, warnings= }`
 function compiler.compile(statement, options, map)
   local own = own_map(statement)
   if options then

@@ -1,6 +1,7 @@
 --- Visitors for SELECT, set operations and WITH.
 -- @module pgvector.sql.compiler.select
 
+local chain = require "pgvector.util.chain"
 local errors = require "pgvector.errors"
 local identifiers = require "pgvector.sql.compiler.identifiers"
 
@@ -9,7 +10,7 @@ local visit = {}
 local quote = identifiers.quote
 
 -- A frame is what names mean inside one statement: `froms`, the FROM elements;
--- `labels`, label → name; `names`, the set of output names; `parent`, the frame
+-- `labels`, label → name; `names`, output name → what is selected; `parent`, the frame
 -- around it that a correlated subquery may refer to.
 
 local empty = {}
@@ -21,7 +22,7 @@ local function push_frame(c, froms, columns)
       local entry = columns[i]
       if entry.alias then
         if labels == empty then labels, names = {}, {} end
-        labels[entry.expr], names[entry.alias] = entry.alias, true
+        labels[entry.expr], names[entry.alias] = entry.alias, entry.expr
       end
     end
   end
@@ -90,7 +91,7 @@ local function select_list(c, columns)
   for i = 1, #columns do
     if i > 1 then c:write(", ") end
     local entry = columns[i]
-    c:visit(entry.expr)
+    c:constant(entry.expr)
     if entry.alias then
       c:write(" AS ")
       c:write(quote(entry.alias))
@@ -103,11 +104,12 @@ visit.select_list = select_list
 local function clause(c, keyword, list)
   if not list then return end
   c:write(keyword)
-  c:list(list, ", ")
+  c:list(chain.items(list), ", ")
 end
 
 local function ordered(c, list)
   c:write(" ORDER BY ")
+  list = chain.items(list)
   for i = 1, #list do
     if i > 1 then c:write(", ") end
     c:visit(list[i], true)
@@ -170,10 +172,11 @@ function visit.select(c, statement, mode, unique)
   if mode == "top" and c.columns == nil and not statement:_is_opaque() then c.columns = columns end
   local froms = correlated(c, statement, statement:_from_list(), mode)
   push_frame(c, froms, columns)
+  if #froms > 1 then c:check_joined(froms, statement._where, " (if that is meant: :join(x, pg.true_()))") end
 
   c:write("SELECT ")
   if statement._prefixes then
-    for _, prefix in ipairs(statement._prefixes) do
+    for _, prefix in ipairs(chain.items(statement._prefixes)) do
       c:visit(prefix)
       c:write(" ")
     end
@@ -183,7 +186,7 @@ function visit.select(c, statement, mode, unique)
     c:write("DISTINCT ")
     if distinct ~= true then
       c:write("ON (")
-      c:list(distinct, ", ")
+      c:list(chain.items(distinct), ", ")
       c:write(") ")
     end
   end
@@ -194,12 +197,12 @@ function visit.select(c, statement, mode, unique)
   end
   if statement._where then
     c:write(" WHERE ")
-    c:conjunction(statement._where)
+    c:conjunction(chain.items(statement._where))
   end
   clause(c, " GROUP BY ", statement._group_by)
   if statement._having then
     c:write(" HAVING ")
-    c:conjunction(statement._having)
+    c:conjunction(chain.items(statement._having))
   end
   local ordering = c.n
   if statement._order_by then ordered(c, statement._order_by) end
@@ -258,7 +261,7 @@ function visit.compound(c, statement, mode, unique)
     local frame = push_frame(c, empty, nil)
     c.frame.names = statement:_output_names()
     c:write(" ORDER BY ")
-    for i, item in ipairs(statement._order_by) do
+    for i, item in ipairs(chain.items(statement._order_by)) do
       if i > 1 then c:write(", ") end
       c:visit(statement:_by_output_name(item), true)
     end
