@@ -7,7 +7,7 @@ local errors = require "pgvector.errors"
 local instance = require "pgvector.orm.instance"
 local loading = require "pgvector.orm.loading"
 local Mapper = require "pgvector.orm.mapper"
-local persistence = require "pgvector.orm.persistence"
+local stored = require "pgvector.orm.stored"
 local Result = require "pgvector.engine.result"
 
 local bulk = {}
@@ -70,7 +70,7 @@ end
 -- `execute(update(Item), { { id = 1, title = "x" }, … })`: one row for each,
 -- picked by its key.
 local function update_by_key(session, stmt, mapper, rows)
-  local where, sent = persistence.identity_condition(mapper), {}
+  local where, sent = stored.of_identity(mapper), {}
   for i, row in ipairs(rows) do
     local identity, values = {}, {}
     for key, value in pairs(row) do values[key] = value end
@@ -83,13 +83,10 @@ local function update_by_key(session, stmt, mapper, rows)
     if next(values) == nil then
       errors.raise("ArgumentError", "update of model '%s' by key: row %d has nothing to set", mapper.name, i)
     end
-    sent[i] = persistence.identity_params(values, identity)
+    sent[i] = stored.identity_params(values, identity)
   end
   local result = session:connection():execute(stmt:where(where), sent)
-  if result.rowcount ~= #rows then
-    errors.raise("StaleDataError", "UPDATE on table '%s' expected to match %d rows, %d were matched", mapper.name,
-      #rows, result.rowcount)
-  end
+  stored.expect("UPDATE", mapper.name, result, #rows, function(i) return "row " .. i end)
   local objects = session._identity:objects_of(mapper)
   for _, row in ipairs(rows) do
     local identity = {}

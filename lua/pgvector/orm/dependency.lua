@@ -8,9 +8,10 @@ local core = require "pgvector.core"
 local instance = require "pgvector.orm.instance"
 local insert = require "pgvector.sql.insert".insert
 local lazy = require "pgvector.orm.lazy"
-local persistence = require "pgvector.orm.persistence"
+local stored = require "pgvector.orm.stored"
 local Relationship = require "pgvector.orm.relationship"
 local update = require "pgvector.sql.update"
+local updating = require "pgvector.orm.persistence.update"
 
 local null = core.null
 
@@ -164,7 +165,7 @@ end
 
 -- DELETE of rows by some of their columns.
 local function delete_where(tbl, columns)
-  return update.delete(tbl):where(persistence.columns_condition(columns))
+  return update.delete(tbl):where(stored.with_values(columns))
 end
 
 local function columns_in(tbl, row)
@@ -198,7 +199,7 @@ end
 -- @tparam Connection conn
 function Dependencies:clear_references(conn)
   for _, entry in ipairs(self.references) do
-    persistence.set_null(conn, entry[1], instance.state(entry[1]), entry[2])
+    updating.set_null(conn, entry[1], instance.state(entry[1]), entry[2])
   end
 end
 

@@ -8,7 +8,7 @@ local errors = require "pgvector.errors"
 local instance = require "pgvector.orm.instance"
 local joined = require "pgvector.orm.joined"
 local options = require "pgvector.orm.options"
-local persistence = require "pgvector.orm.persistence"
+local stored = require "pgvector.orm.stored"
 local plans = require "pgvector.orm.plans"
 local Result = require "pgvector.engine.result"
 local select_ = require "pgvector.sql.select"
@@ -302,14 +302,14 @@ function loading.by_key(session, model, values, given)
   local mapper = rawget(model, "__mapper")
   local stmt = mapper._statements.get
   if not stmt then
-    stmt = select_.select(model):where(persistence.identity_condition(mapper))
+    stmt = select_.select(model):where(stored.of_identity(mapper))
     mapper._statements.get = stmt
   end
   if given.options then stmt = stmt:options(compat.unpack(given.options)) end
   local lock = given.with_for_update
   if lock then stmt = stmt:with_for_update(type(lock) == "table" and lock or nil) end
   local populate = given.populate_existing or lock
-  local params = persistence.identity_params({}, values)
+  local params = stored.identity_params({}, values)
   return loading.execute(session, stmt, params, populate):scalars():one_or_none()
 end
 
@@ -331,10 +331,10 @@ local function read(session, object, state, attributes)
   local stmt = mapper._statements[shape]
   if not stmt then
     stmt = select_.select(compat.unpack(items_for(mapper, attributes))):select_from(mapper.clause)
-      :where(persistence.identity_condition(mapper))
+      :where(stored.of_identity(mapper))
     mapper._statements[shape] = stmt
   end
-  local row = session:connection():execute(stmt, persistence.identity_params({}, state.identity)):first()
+  local row = session:connection():execute(stmt, stored.identity_params({}, state.identity)):first()
   if not row then return false end
   local keys = {}
   for i, attribute in ipairs(attributes) do

@@ -8,7 +8,7 @@ local instance = require "pgvector.orm.instance"
 local joined = require "pgvector.orm.joined"
 local lazy = require "pgvector.orm.lazy"
 local options = require "pgvector.orm.options"
-local persistence = require "pgvector.orm.persistence"
+local stored = require "pgvector.orm.stored"
 local select_ = require "pgvector.sql.select"
 
 local selectin = {}
@@ -83,7 +83,7 @@ local function load_one(session, relationship, objects, node, execute)
   for first = 1, #keys, CHUNK do
     local chunk = {}
     for i = first, math.min(first + CHUNK - 1, #keys) do chunk[#chunk + 1] = keys[i] end
-    for row in execute(session, stmt:where(persistence.among(near, chunk))) do
+    for row in execute(session, stmt:where(stored.among(near, chunk))) do
       local values = {}
       for i = 1, #near do values[i] = row[i + 1] end
       local text = text_of(values)
