@@ -34,8 +34,8 @@ function Dependencies._new(session)
   }, Dependencies)
 end
 
---- `child`'s key columns are to be those of `parent`; nil: to be NULL, unless
--- another parent claims it.
+--- `child`'s key columns are to be those of `parent`; nil, or one that is going
+-- to be deleted: to be NULL, unless another parent claims it.
 -- @param child an instance
 -- @tparam table pairs_ sequence of `{ child column, parent column }`
 -- @param parent an instance, or nil
@@ -43,6 +43,7 @@ end
 function Dependencies:link(child, pairs_, parent, afterwards)
   local state = instance.state(child)
   if state.session ~= self.session then return end
+  if parent and self.session._deleted:has(parent) then parent = nil end
   local of_child = self.links[child] or {}
   self.links[child] = of_child
   local column = pairs_[1][1]
@@ -232,11 +233,17 @@ local function collect_parent(self, dependencies, object, state)
     dependencies:link(object, self.pairs, value, self.post_update)
   elseif state.related[self.key] then
     dependencies:link(object, self.pairs, nil)
+    -- it left a parent that it was known to have
+    local known = state.committed[self.key]
+    if known and known[1] and state.identity and self.reverse and self.reverse.cascade["delete-orphan"] then
+      dependencies.orphans[#dependencies.orphans + 1] = { object, self.pairs[1][1] }
+    end
   end
 end
 
 -- Calls `on_added(other)` and `on_removed(other)` for what differs from the
--- database; brings what is new into the session.
+-- database; brings what is new into the session. What is going to be deleted
+-- is not added to anything.
 local function each_difference(self, dependencies, object, state, on_added, on_removed)
   if state.values[self.key] == nil then return end
   local value = state.values[self.key]
@@ -245,8 +252,10 @@ local function each_difference(self, dependencies, object, state, on_added, on_r
   for _, other in ipairs(current) do
     if not collection.find(known, other) then
       self:_check_related(other)
-      self:_linked(object, other)
-      on_added(other)
+      if not dependencies.session._deleted:has(other) then
+        self:_linked(object, other)
+        on_added(other)
+      end
     end
   end
   for _, other in ipairs(known) do
@@ -266,7 +275,7 @@ function Relationship:_collect(dependencies, object, state)
     each_difference(self, dependencies, object, state, function(child)
       dependencies:link(child, child_pairs, object, self.post_update)
     end, function(child)
-      if dependencies.session._deleted:has(child) then return end
+      if dependencies.session._deleted:has(child) or instance.state(child).status == "deleted" then return end
       dependencies:link(child, child_pairs, nil)
       if self.cascade["delete-orphan"] then
         dependencies.orphans[#dependencies.orphans + 1] = { child, child_pairs[1][1] }
@@ -303,7 +312,7 @@ function Relationship:_collect_deleted(dependencies, object, state)
   self:_loaded(object, state)
   local value = state.values[self.key]
   for _, child in ipairs(self.lazy == "write_only" and lazy.load(self, object, state) or as_list(value)) do
-    if not dependencies.session._deleted:has(child) then
+    if not dependencies.session._deleted:has(child) and instance.state(child).status ~= "deleted" then
       dependencies:link(child, swapped(self.pairs), nil)
     end
   end
@@ -311,6 +320,7 @@ end
 
 -- Would a flush have something to do for it?
 function Relationship:_is_changed(state)
+  if self.viewonly then return false end
   if state.related[self.key] then return true end
   if self.lazy == "write_only" then
     local value = state.values[self.key]
