@@ -3,6 +3,7 @@
 
 local coerce = require "pgvector.sql.coerce"
 local constraints = require "pgvector.sql.constraints"
+local errors = require "pgvector.errors"
 local Mapper = require "pgvector.orm.mapper"
 
 local aliased_mt = { __name = "aliased model" }
@@ -29,8 +30,15 @@ end
 local function aliased(x, name)
   local mapper = Mapper.of(x)
   if not mapper then return coerce.from(x, "aliased"):alias(name) end
-  local criterion = mapper.inherits and function(from) return mapper:_criterion(from) end
-  return setmetatable({ __clause = mapper:_alias(name), __mapper = mapper, __criterion = criterion or nil }, aliased_mt)
+  if rawget(x, "__polymorphic") then
+    errors.raise("ArgumentError", "aliased: expected a model, a table or a subquery, got %s", tostring(x))
+  end
+  local alias = { __clause = mapper:_alias(name), __mapper = mapper }
+  if mapper.inherits then
+    alias.__criterion = function(from) return mapper:_criterion(from) end
+    for _, column in ipairs(alias.__clause:_columns()) do column._heir = alias end
+  end
+  return setmetatable(alias, aliased_mt)
 end
 
 return aliased

@@ -1,6 +1,7 @@
 --- UPDATE and DELETE statements in a session: what they mean for its objects.
 -- @module pgvector.orm.bulk
 
+local coerce = require "pgvector.sql.coerce"
 local compat = require "pgvector.compat"
 local core = require "pgvector.core"
 local errors = require "pgvector.errors"
@@ -109,7 +110,9 @@ function bulk.execute(session, stmt, params, way)
   way = check_way(way)
   local mapper = Mapper.of(stmt._target)
   local is_many = type(params) == "table" and type(params[1]) == "table"
-  if mapper and is_many and stmt._kind == "update" and not stmt._where then
+  -- a model that shares its table has a condition of its own
+  local has_condition = #(stmt._where or {}) > (coerce.criterion(stmt._target) and 1 or 0)
+  if mapper and is_many and stmt._kind == "update" and not has_condition then
     return update_by_key(session, stmt, mapper, params)
   end
   local tbl = stmt._table.element or stmt._table

@@ -212,13 +212,14 @@ local function around_candidates(stmt, column, distance, refined, candidates, op
   end
   local inner = selects.select(compat.unpack(keys)):add_columns(distance:label("distance"))
   if stmt._where then inner = inner:where(compat.unpack(stmt._where)) end
+  inner._heirs = stmt._heirs or inner._heirs
   local nearest = inner:order_by(distance):limit(candidates):cte("nearest",
     { materialized = true, nesting = true })
 
   local on = {}
   for i, key in ipairs(keys) do on[i] = key:eq(nearest.c[key.key]) end
   local outer = stmt:_copy()
-  outer._where = nil
+  outer._where, outer._heirs = nil, nil
   local shown = refined or nearest:_columns()[#keys + 1] -- a key may be called distance, too
   outer = outer:add_columns(shown:label(options.label)):select_from(from):join(nearest, on[2] and
     on[1]:and_(compat.unpack(on, 2)) or on[1])

@@ -91,7 +91,8 @@ end
 -- Walks a document before it is written: a number that has no JSON form raises,
 -- and so does a table whose metatable says why, in `__no_json`. `replace(x)` is
 -- asked for a stand-in for a number that would lose digits, and a plain empty
--- table is an object. Tables are copied only where something was replaced. `member(x)`, if there is one, stands for the number `n` of an object.
+-- table is an object. Tables are copied only where something was replaced.
+-- `member(x)`, if there is one, stands for the number `n` of an object.
 local function prepare(value, replace, seen, member)
   if type(value) == "number" then
     check_finite(value)
