@@ -32,9 +32,13 @@ local function with_heirs(copy, ...)
   for i = 1, select("#", ...) do
     local item = select(i, ...)
     if coerce.is_expression(item) then
-      traverse.walk(item, function(node)
-        if node.__visit_name == "column" and node._heir then add_heir(copy, node._heir) end
-      end)
+      if item.__visit_name ~= "column" then
+        traverse.walk(item, function(node)
+          if node.__visit_name == "column" and node._heir then add_heir(copy, node._heir) end
+        end)
+      elseif item._heir then
+        add_heir(copy, item._heir)
+      end
     elseif coerce.heir(item) then
       add_heir(copy, item)
     end
