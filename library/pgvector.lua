@@ -2477,6 +2477,11 @@ function LoaderOption:undefer(...) end
 ---@return pgvector.LoaderOption
 function LoaderOption:undefer_group(name) end
 
+---Loads what lies in the tables of models that inherit from the target.
+---@param models pgvector.Model[]|"*"
+---@return pgvector.LoaderOption
+function LoaderOption:selectin_polymorphic(models) end
+
 ---Leaves the relationship as it is, and goes on.
 ---@param relationship pgvector.Relationship
 ---@return pgvector.LoaderOption
@@ -2637,7 +2642,19 @@ function orm.undefer_group(name) end
 ---@return pgvector.LoaderOption
 function orm.defaultload(relationship) end
 
----A condition for all rows of a model that a statement loads.
+---Loads what lies in the tables of models that inherit, with one more query for each of them.
+---@param model pgvector.Model
+---@param models pgvector.Model[]|"*"
+---@return pgvector.LoaderOption
+function orm.selectin_polymorphic(model, models) end
+
+---A model to select from whose query reads the tables of models that inherit from it, too.
+---@param model pgvector.Model
+---@param models pgvector.Model[]|"*"
+---@return pgvector.Model
+function orm.with_polymorphic(model, models) end
+
+---A condition for all rows of a model that a statement reads.
 ---@param model pgvector.Model
 ---@param condition pgvector.ColumnElement|fun(model: pgvector.Model): pgvector.ColumnElement
 ---@return any
@@ -2688,7 +2705,7 @@ function orm.object_session(object) end
 
 ---A plain table of an object, without vectors and deferred columns.
 ---@param object table
----@param options? { only?: string[], exclude?: string[], include?: string[] }
+---@param options? { only?: string[], exclude?: string[], include?: string[], null?: any }
 ---@return table
 function orm.to_table(object, options) end
 
@@ -3179,8 +3196,8 @@ function json.object(t) end
 ---@field Time pgvector.Type TIME
 ---@field Interval pgvector.Type INTERVAL
 ---@field UUID pgvector.Type UUID
----@field JSON pgvector.Type JSON
----@field JSONB pgvector.Type JSONB
+---@field JSON pgvector.Type JSON; `JSON { track = "reassign" }`
+---@field JSONB pgvector.Type JSONB; `JSONB { track = "reassign" }`
 ---@field ARRAY pgvector.Type `ARRAY(T)`
 ---@field Enum pgvector.Type `Enum { "a", "b", name = "mood" }`
 ---@field TSVECTOR pgvector.Type TSVECTOR
@@ -3474,6 +3491,13 @@ function pg.table(name, ...) end
 ---@param name? string
 ---@return pgvector.From
 function pg.alias(x, name) end
+
+---An attribute or method of an object whose model is not known.
+---@param object table
+---@param key string
+---@param default? any if the model has no such attribute
+---@return any
+function pg.getattr(object, key, default) end
 
 ---The same as `pg.orm.aliased`.
 ---@param x pgvector.Target

@@ -42,6 +42,7 @@ local modules = {
 local members = {
   aliased = "pgvector.orm",
   create_engine = "pgvector.engine",
+  getattr = "pgvector.orm.instance",
   serialize = "pgvector.pgmoon",
   deserialize = "pgvector.pgmoon",
   listen = "pgvector.util.events",

@@ -172,6 +172,33 @@ describe("a session's own statements", function()
       assert.is_false(scoped:has())
     end)
 
+    it("coroutines that take turns do not see each other's", function()
+      local scoped = orm.scoped_session(d.Session)
+      local threads = {}
+      for i = 1, 3 do
+        threads[i] = coroutine.create(function()
+          scoped:add(Item{ title = "turn" .. i })
+          coroutine.yield()
+          scoped:flush()
+          local count = scoped:scalar(pg.select(pg.func.count()):select_from(Item):where(Item.title:like "turn%"))
+          coroutine.yield(count)
+          scoped:commit()
+          coroutine.yield()
+          scoped:remove()
+        end)
+      end
+      local seen = {}
+      for turn = 1, 4 do
+        for i, thread in ipairs(threads) do
+          local ok, result = coroutine.resume(thread)
+          assert(ok, tostring(result))
+          if turn == 2 then seen[i] = result end
+        end
+      end
+      assert.same({ 1, 1, 1 }, seen)
+      assert.equal("3", d.psql "SELECT count(*) FROM items WHERE title LIKE 'turn%'")
+    end)
+
     it("of any kind", function()
       local request = {}
       local scoped = orm.scoped_session(d.Session, function() return request end)

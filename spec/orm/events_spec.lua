@@ -64,6 +64,29 @@ describe("the events of the ORM", function()
     session:rollback()
   end)
 
+  it("of a session may change, replace and drop what a flush is going to write", function()
+    on(session, "before_flush", function(s)
+      for _, object in ipairs(s.new) do
+        if object.name == "skip" then s:expunge(object) end
+        if object.name == "audited" then s:add(Author{ name = "audit" }) end
+      end
+      for _, object in ipairs(s.dirty) do object.name = object.name .. "!" end
+      for _, object in ipairs(s.deleted) do s:add(Author{ name = "tomb of " .. object.name }) end
+      s:scalars(pg.select(Author)):all()
+    end)
+    local function names() return d.psql "SELECT string_agg(name, ' ' ORDER BY id) FROM authors" end
+    local audited = Author{ name = "audited" }
+    session:add_all{ Author{ name = "skip" }, audited }
+    session:commit()
+    assert.equal("audited audit", names())
+    audited.name = "changed"
+    session:commit()
+    assert.equal("changed! audit", names())
+    session:delete(audited)
+    session:commit()
+    assert.equal("audit tomb of changed!", names())
+  end)
+
   it("of states follow an object through its life", function()
     note(session, "transient_to_pending", "pending_to_persistent", "pending_to_transient", "persistent_to_transient",
       "persistent_to_deleted", "persistent_to_detached", "deleted_to_persistent", "deleted_to_detached",

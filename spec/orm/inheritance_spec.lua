@@ -187,6 +187,75 @@ describe("a model that inherits", function()
     assert.equal("0", d.psql "SELECT count(*) FROM nests")
   end)
 
+  it("has relationships of both levels, also to models of its own hierarchy", function()
+    local C, M, E, T
+    local c = orm_db.create(function(Base)
+      local function id() return pg.Column{ pg.Integer, primary_key = true } end
+      local function reference(target) return pg.Column{ pg.Integer, pg.ForeignKey(target) } end
+      local P = Base:model("people", {
+        id = id(), kind = pg.Column{ pg.Text }, name = pg.Column{ pg.Text }, company_id = reference "companies.id",
+        company = orm.relationship("companies", { back_populates = "people" }),
+        tags = orm.relationship("tags", { secondary = "person_tags", order_by = "word" }),
+        __polymorphic_on = "kind", __polymorphic_identity = "person",
+      })
+      M = P:model("managers", {
+        id = pg.Column{ pg.Integer, pg.ForeignKey "people.id", primary_key = true }, level = pg.Column{ pg.Integer },
+        deputy_id = reference "people.id", deputy = orm.relationship("people", { foreign_keys = "deputy_id" }),
+        teams = orm.relationship("teams", { back_populates = "manager", cascade = "all, delete-orphan" }),
+        __polymorphic_identity = "manager",
+      })
+      E = P:model("engineers", {
+        id = pg.Column{ pg.Integer, pg.ForeignKey "people.id", primary_key = true },
+        boss_id = reference "managers.id", boss = orm.relationship("managers", { foreign_keys = "boss_id" }),
+        __polymorphic_identity = "engineer",
+      })
+      C = Base:model("companies", {
+        id = id(), people = orm.relationship("people", {
+          back_populates = "company", cascade = "all, delete-orphan", order_by = "id" }),
+      })
+      T = Base:model("teams", {
+        id = id(), manager_id = reference "managers.id",
+        manager = orm.relationship("managers", { back_populates = "teams" }),
+      })
+      Base:model("tags", { id = id(), word = pg.Column{ pg.Text } })
+      pg.Table("person_tags", Base.metadata, {
+        pg.Column{ "person_id", pg.ForeignKey "people.id", primary_key = true },
+        pg.Column{ "tag_id", pg.ForeignKey "tags.id", primary_key = true },
+      })
+      return { Tag = Base:_model_of "tags" }
+    end)
+    c.Session(function(s)
+      local engineer = E{ name = "e" }
+      local manager = M{ name = "m", level = 3, teams = { T(), T() }, tags = { c.models.Tag{ word = "x" } } }
+      manager.deputy, engineer.boss = engineer, manager -- each needs the other's key
+      s:add(C{ people = { manager, engineer } })
+      s:commit()
+      for _, option in ipairs{ "joinedload", "selectinload" } do
+        s:expunge_all()
+        local stmt = pg.select(M):options(orm[option](M.teams), orm[option](M.tags), orm[option](M.deputy),
+          orm[option](M.company))
+        local found = s:scalars(stmt):unique():one()
+        local boss = orm[option](E.boss)
+        local other = s:scalars(pg.select(E):options(boss[option](boss, M.teams))):unique():one()
+        assert.equal(0, #c.statements_of(function()
+          assert.same({ 2, "x", "e", 1, 3 },
+            { #found.teams, found.tags[1].word, found.deputy.name, found.company.id, other.boss.level })
+        end))
+      end
+      local M2 = orm.aliased(M)
+      local bosses = pg.select(E):join(E.boss:of_type(M2)):where(M2.level:eq(3), M2.name:eq "m")
+      assert.equal("e", s:scalars(bosses):one().name)
+      assert.equal(1, #s:scalars(pg.select(C):where(C.people:of_type(M):any(M.level:gt(2)))):all())
+      s:scalars(bosses):one().boss = nil
+      s:flush()
+      s:delete(s:get(C, 1))
+      s:commit()
+      assert.equal("0|0|0|0", c.psql("SELECT (SELECT count(*) FROM people), (SELECT count(*) FROM managers), "
+        .. "(SELECT count(*) FROM teams), (SELECT count(*) FROM person_tags)"))
+    end)
+    c.drop()
+  end)
+
   it("is stored in the order that keys between the models of a hierarchy need", function()
     local mother = m.Cat{ name = "mother" }
     session:add(m.Eagle{ name = "strange", mother = m.Dog{ name = "middle", mother = mother } })

@@ -64,6 +64,39 @@ describe("loading", function()
       assert.equal("a2 b1", titles(session:scalars(pg.select(A):options(sold):order_by(A.id)):all()))
     end)
 
+    it("leaves rows out wherever they are read: joined, counted, selected alone or asked for", function()
+      local function all(stmt) return table.concat(session:scalars(stmt:options(only_sold)):all(), " ") end
+      assert.equal("a2 b1", all(pg.select(Book.title):order_by(Book.id)))
+      assert.equal(2, session:scalar(pg.select(pg.func.count()):select_from(Book):options(only_sold)))
+      local authors = pg.select(Author.name):order_by(Author.name)
+      assert.equal("a b", all(authors:join(Author.books)))
+      assert.equal("", all(authors:where(Author.books:any(Book.title:eq "a1"))))
+      assert.equal("b", all(authors:where(Author.id:in_(pg.select(Book.author_id):where(Book.title:like "b%")))))
+      local A = orm.aliased(Book)
+      local pairs_ = pg.select(Author.name, A.title):outerjoin(A, A.author_id:eq(Author.id):and_(A.title:eq "a1"))
+      local rows = session:execute(pairs_:options(only_sold):order_by(Author.name)):all()
+      assert.same({ "a", pg.null, "b", pg.null }, { rows[1][1], rows[1][2], rows[2][1], rows[2][2] })
+      local limited = pg.select(Author):order_by(Author.id):limit(1):options(only_sold, orm.joinedload(Author.books))
+      assert.equal("a2", titles(session:scalars(limited):unique():one().books))
+    end)
+
+    it("reads rows that a condition itself asks about as they are", function()
+      local of_many = orm.with_loader_criteria(Book, function(cls)
+        local other = orm.aliased(cls)
+        local count = pg.select(pg.func.count()):select_from(other):where(other.author_id:eq(cls.author_id))
+        return count:scalar_subquery():gt(1)
+      end)
+      assert.equal("a1 a2", titles(session:scalars(pg.select(Book):options(of_many):order_by(Book.id)):all()))
+    end)
+
+    it("may come from a listener, for everything that a session selects", function()
+      pg.listen(session, "do_orm_execute", function(context)
+        if context.is_select then context.statement = context.statement:options(only_sold) end
+      end)
+      assert.equal(2, session:scalar(pg.select(pg.func.count(Book.id))))
+      assert.equal("a2", titles(session:get(Author, 1).books))
+    end)
+
     it("refuses what is no condition of a model", function()
       assert.error_matches(function() orm.with_loader_criteria(5, Book.sold) end, "expected a model")
       assert.error_matches(function() orm.with_loader_criteria(Book, true) end, "not a condition")
@@ -129,6 +162,38 @@ describe("loading", function()
     assert.equal("a1", book.title)
     session:scalars(pg.select(Book):execution_options{ populate_existing = true }):all()
     assert.equal("new", book.title)
+  end)
+
+  for _, option in ipairs{ "joinedload", "selectinload" } do
+    it("overwrites what is loaded along, too, by " .. option, function()
+      local author = session:get(Author, 1)
+      assert.equal("a1 a2", titles(author.books))
+      author.name = "dirty"
+      d.psql "UPDATE books SET title = 'x' || id; INSERT INTO books (title, author_id) VALUES ('new', 1)"
+      local stmt = pg.select(Author):options(orm[option](Author.books)):execution_options{ populate_existing = true }
+      session:no_autoflush(function() session:scalars(stmt):unique():all() end)
+      assert.same({ "a", "x1 x2 new" }, { author.name, titles(author.books) })
+      assert.is_false(session:is_modified(author))
+    end)
+  end
+
+  it("needs in the subquery of a limit what a join hangs on", function()
+    local stmt = pg.select(Book):order_by(Book.id):limit(1):options(orm.load_only(Book.title), orm.joinedload(Book.author))
+    local sent = d.statements_of(function() assert.equal("a", session:scalars(stmt):one().author.name) end)
+    assert.equal(1, #sent)
+  end)
+
+  it("refuses options about what the statement does not select", function()
+    for _, case in ipairs{
+      { pg.select(Book):options(orm.joinedload(Author.books)), "relationship 'books' of model 'authors'" },
+      { pg.select(Book.title):options(orm.selectinload(Book.author)), "relationship 'author' of model 'books'" },
+      { pg.select(Book):options(orm.load_only(Author.name)), "table 'authors'" },
+      { pg.select(orm.aliased(Book)):options(orm.joinedload(Book.author)), "relationship 'author' of model 'books'" },
+    } do
+      local ok, err = pcall(session.execute, session, case[1])
+      assert.is_false(ok)
+      assert.equal("options: the statement selects no objects that " .. case[2] .. " could be about", err.message)
+    end
   end)
 
   it("does not flush before, if told not to", function()
@@ -257,6 +322,7 @@ describe("loading", function()
     end)
 
     it("is refused", function()
+      assert.error_matches(function() return author.all_books[1] end, "is write_only, it is never loaded: run list:select")
       assert.error_matches(function() orm.selectinload(Author.all_books) end, "is write_only")
       assert.error_matches(function() author.all_books = {} end, "is write_only: use add and remove")
       assert.error_matches(function() Author{ name = "x" }.all_books:select() end, "is not stored")

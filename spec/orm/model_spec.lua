@@ -178,6 +178,29 @@ describe("an instance", function()
     assert.error_matches(function() User{ email = "x" } end, "email: no address")
   end)
 
+  it("gives attributes and methods to code that does not know its model, without raising", function()
+    local Item = item_model()
+    function Item.methods:shout() return self.title:upper() end
+    local item = Item{ title = "x" }
+    assert.same({ "x", nil, "none", nil },
+      { pg.getattr(item, "title", "none"), pg.getattr(item, "id", "none"), pg.getattr(item, "size", "none"),
+        pg.getattr(item, "size") })
+    assert.equal("X", pg.getattr(item, "shout")(item))
+    assert.error_matches(function() pg.getattr({}, "title") end, "getattr: expected an instance of a model, got table")
+  end)
+
+  it("becomes a plain table with a stand-in for NULL on request", function()
+    local Model = base():model("t", {
+      id = pg.Column{ pg.Integer, primary_key = true }, note = pg.Column{ pg.Text }, embedding = pg.Column{ pg.VECTOR(2) },
+      up_id = pg.Column{ pg.ForeignKey "t.id" }, up = orm.relationship("t", { remote_side = "id" }),
+    })
+    local object = Model{ id = 1, up = Model{ id = 2 } }
+    assert.same({ id = 1 }, orm.to_table(object))
+    assert.same({ id = 1, note = pg.null, up_id = pg.null, up = { id = 2, note = pg.null, up_id = pg.null } },
+      orm.to_table(object, { null = pg.null, include = { "up" } }))
+    assert.same({ up = false, embedding = false }, orm.to_table(Model(), { only = { "up", "embedding" }, null = false }))
+  end)
+
   it("becomes a plain table without vectors and deferred columns", function()
     local Model = base():model("t", {
       id = pg.Column{ pg.Integer, primary_key = true },

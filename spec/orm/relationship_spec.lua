@@ -411,6 +411,44 @@ describe("relationships", function()
     assert.error_matches(function() orm.relationship("t", { lazy = "selct" }) end, "did you mean 'select'")
     assert.error_matches(function() orm.relationship("t", { cascade = "delet" }) end, "did you mean 'delete'")
     assert.error_matches(function() orm.relationship("t", { backpopulates = "x" }) end, "did you mean 'back_populates'")
+    assert.equal("a relationship of no model", tostring(orm.relationship "t"))
+  end)
+
+  describe("are refused, at every use, if the other side", function()
+    local function item(options)
+      return Base:model("items", { id = key(), title = pg.Column{ pg.Text }, owner_id = reference "owners.id",
+        owner = orm.relationship("owners", options) })
+    end
+    local cases = {
+      { "has a column of the name already", function()
+        Base:model("owners", { id = key(), title = pg.Column{ pg.Text } })
+        return item{ backref = "title" }, "owner"
+      end, "relationship 'owner' of model 'items': backref: model 'owners' has an attribute 'title' already" },
+      { "leads elsewhere", function()
+        local Owner = Base:model("owners", { id = key(), items = orm.relationship("items", { back_populates = "shop" }) })
+        Base:model("items", { id = key(), owner_id = reference "owners.id", shop_id = reference "shops.id",
+          shop = orm.relationship "shops" })
+        Base:model("shops", { id = key() })
+        return Owner, "items"
+      end, "relationship 'items' of model 'owners': back_populates: relationship 'shop' of model 'items' leads to model 'shops'" },
+      { "is a list as well", function()
+        return Base:model("nodes", { id = key(), up_id = reference "nodes.id",
+          a = orm.relationship("nodes", { back_populates = "b" }),
+          b = orm.relationship("nodes", { back_populates = "a" }),
+        }), "a"
+      end, "relationship 'b' of model 'nodes': back_populates: relationship 'a' of model 'nodes' is one-to-many as well: "
+        .. "the many-to-one side needs remote_side" },
+    }
+    for _, case in ipairs(cases) do
+      it(case[1], function()
+        local Model, name = case[2]()
+        for _ = 1, 2 do
+          local ok, err = pcall(function() return Model()[name] end)
+          assert.is_false(ok)
+          assert.equal(case[3], err.message)
+        end
+      end)
+    end
   end)
 
   it("follow a condition of their own", function()

@@ -550,6 +550,11 @@ describe("a session", function()
       assert.error_matches(function() session:add_all(Item{ title = "x" }) end, "expected a sequence")
       assert.error_matches(function() session:delete(Item{}) end, "is not stored")
       assert.error_matches(function() session:refresh(Item{}) end, "is not in this session")
+      for _, names in ipairs{ "title", {}, { title = true } } do
+        assert.error_matches(function() session:refresh(stored(), names) end, "expected a sequence of attributes' names")
+        assert.error_matches(function() session:expire(stored(), names) end, "expected a sequence of attributes' names")
+      end
+      assert.error_matches(function() session:no_autoflush() end, "no_autoflush: expected a function, got nil")
       assert.error_matches(function() session.add(Item{}) end, "use ':'")
       assert.error_matches(function() orm.Session("postgresql:///x") end, "expected an engine")
       assert.error_matches(function() orm.sessionmaker{}() end, "a bind is missing")

@@ -204,6 +204,8 @@ describe("a vectorizer's relationship", function()
       { {}, "dimensions: expected a positive whole number, got nil" },
       { { dimensions = 1.5 }, "dimensions: expected a positive whole number, got 1.5" },
       { { dimension = 3 }, "unknown option 'dimension', did you mean 'dimensions'?" },
+      { { dimensions = "3" }, "dimensions: expected a positive whole number, got string" },
+      { { dimensions = 3, parent_kwargs = 5 }, "parent_kwargs: expected a table of options, got number" },
       { { dimensions = 3, target_table = 5 }, "target_table: expected a name, got number" },
       { { dimensions = 3, lazy = "joind" }, "did you mean 'joined'?" },
     } do

@@ -91,6 +91,27 @@ describe("a version", function()
     end)
   end
 
+  it("names the objects of a batch that somebody else has changed or deleted", function()
+    local notes = {}
+    for i = 1, 10 do notes[i] = Note{ text = "n" .. i } end
+    session:add_all(notes)
+    session:commit()
+    for _, note in ipairs(notes) do note.text = note.text .. "x" end -- which reads them
+    d.psql "UPDATE notes SET version = 9 WHERE id = 2; DELETE FROM notes WHERE id = 4"
+    local err = raises("StaleDataError", session.flush, session)
+    assert.equal("UPDATE on table 'notes' expected to match 10 rows, 8 were matched; not there any more, or changed by "
+      .. "somebody else: notes(2), notes(4)", err.message)
+    session:rollback()
+    table.remove(notes, 4)
+    for _, note in ipairs(notes) do assert.truthy(note.text) end
+    d.psql "UPDATE notes SET version = version + 1 WHERE id > 3"
+    for _, note in ipairs(notes) do session:delete(note) end
+    err = raises("StaleDataError", session.flush, session)
+    assert.equal("DELETE on table 'notes' expected to match 9 rows, 3 were matched; not there any more, or changed by "
+      .. "somebody else: notes(5), notes(6), notes(7), notes(8), notes(9), …", err.message)
+    session:rollback()
+  end)
+
   it("of xmin is no attribute", function()
     local row = Row{ text = "a" }
     session:add(row)

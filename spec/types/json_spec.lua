@@ -57,6 +57,12 @@ for _, name in ipairs{ "dkjson", "cjson" } do
       assert.are.equal('{"n":2.5}', json.encode{ n = 2.5 })
     end)
 
+    it("refuses a table that says it has no JSON form", function()
+      local locked = setmetatable({}, { __no_json = "100% no" })
+      refuses(function() json.encode(locked) end, "100% no")
+      refuses(function() json.encode{ a = { locked } } end, "100% no")
+    end)
+
     it("writes strings as they are", function()
       assert.are.equal('"a\\"b\\\\c"', json.encode 'a"b\\c')
       assert.are.equal('é"\n', json.decode '"é\\"\\n"')

@@ -25,7 +25,7 @@ end
 -- @tparam Execution execution
 -- @tparam Link link in a transaction
 -- @tparam table list sequence of `{ compiled =, values = }`
--- @treturn Result the rows of all, in order; rowcount is their sum
+-- @treturn Result the rows of all, in order; rowcount is the sum of `_rowcounts`
 function many.run(execution, link, list)
   local jobs, plans = {}, {}
   for i, entry in ipairs(list) do
@@ -34,10 +34,11 @@ function many.run(execution, link, list)
   end
   execution:retrying(link, plans, function() converse(execution, link, jobs) end)
 
-  local rows, names, rowcount = {}, nil, 0
-  for _, job in ipairs(jobs) do
+  local rows, names, rowcount, rowcounts = {}, nil, 0, {}
+  for i, job in ipairs(jobs) do
     local res = job.result
-    rowcount = rowcount + (res:cmd_tuples() or 0)
+    rowcounts[i] = res:cmd_tuples() or 0
+    rowcount = rowcount + rowcounts[i]
     if res:status() == "tuples_ok" then
       local decoder, columns = execution:_decoder(link, job.plan, res, job.columns)
       names = names or columns
@@ -45,8 +46,9 @@ function many.run(execution, link, list)
     end
     res:clear()
   end
-  if names then return Result._listed(rows, names, rowcount) end
-  return Result._counted(rowcount)
+  local result = names and Result._listed(rows, names, rowcount) or Result._counted(rowcount)
+  result._rowcounts = rowcounts
+  return result
 end
 
 return many

@@ -46,12 +46,16 @@ end
 local function aliased(x, name)
   local mapper = Mapper.of(x)
   if not mapper then return coerce.from(x, "aliased"):alias(name) end
+  if rawget(x, "__polymorphic") then
+    errors.raise("ArgumentError", "aliased: expected a model, a table or a subquery, got %s", tostring(x))
+  end
   local given = type(name) == "table" and coerce.from(name, "aliased")
-  local criterion = not given and mapper.inherits and function(from) return mapper:_criterion(from) end
-  return setmetatable({
-    __clause = given and rows_of(mapper, given) or mapper:_alias(name), __mapper = mapper,
-    __criterion = criterion or nil,
-  }, aliased_mt)
+  local alias = { __clause = given and rows_of(mapper, given) or mapper:_alias(name), __mapper = mapper }
+  if not given and mapper.inherits then
+    alias.__criterion = function(from) return mapper:_criterion(from) end
+    for _, column in ipairs(alias.__clause:_columns()) do column._heir = alias end
+  end
+  return setmetatable(alias, aliased_mt)
 end
 
 return aliased

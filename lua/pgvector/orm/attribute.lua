@@ -20,7 +20,7 @@ local types = require "pgvector.types"
 local null = core.null
 
 --- `relationship` seen from `source` (the model's table, or an alias of it),
--- leading to `far` (the target's table, or an alias).
+-- leading to `far` (the target's table, or an alias), which is that of `far_entity`.
 local RelationshipAttribute = class("RelationshipAttribute")
 
 -- What can be listened to is the relationship, wherever it is seen from.
@@ -71,21 +71,23 @@ end
 local function join_steps(self)
   local middle = self.relationship.secondary_table
   if not middle then
-    return { { from = self.far, condition = of_target(self, all_of(conditions(self))) } }, self.source
+    return { { from = self.far, condition = of_target(self, all_of(conditions(self))), entity = self.far_entity } },
+      self.source
   end
   if self.far ~= self.relationship.target.clause or self.source ~= self.relationship.mapper.clause then
     middle = middle:alias()
   end
   local near, far = conditions(self, middle)
   return { { from = middle, condition = all_of(near) },
-    { from = self.far, condition = of_target(self, all_of(far)) } }, self.source
+    { from = self.far, condition = of_target(self, all_of(far)), entity = self.far_entity } }, self.source
 end
 
 function RelationshipAttribute._new(relationship, source, far)
   relationship:_configure()
   return setmetatable({
     relationship = relationship, source = source or relationship.mapper.clause,
-    far = far or relationship.target.clause, far_mapper = relationship.target, __join_steps = join_steps,
+    far = far or relationship.target.clause, far_mapper = relationship.target,
+    far_entity = relationship.target.model, __join_steps = join_steps,
   }, RelationshipAttribute)
 end
 
@@ -95,7 +97,7 @@ end
 function RelationshipAttribute:of_type(aliased)
   local far = coerce.from(aliased, "of_type")
   local attribute = RelationshipAttribute._new(self.relationship, self.source, far)
-  attribute.far_mapper = Mapper.of(aliased) or self.relationship.target
+  attribute.far_mapper, attribute.far_entity = Mapper.of(aliased) or self.relationship.target, aliased
   return attribute
 end
 

@@ -1,13 +1,15 @@
 --- UPDATE and DELETE statements in a session: what they mean for its objects.
 -- @module pgvector.orm.bulk
 
+local chain = require "pgvector.util.chain"
+local coerce = require "pgvector.sql.coerce"
 local compat = require "pgvector.compat"
 local core = require "pgvector.core"
 local errors = require "pgvector.errors"
 local instance = require "pgvector.orm.instance"
 local loading = require "pgvector.orm.loading"
 local Mapper = require "pgvector.orm.mapper"
-local persistence = require "pgvector.orm.persistence"
+local stored = require "pgvector.orm.stored"
 local Result = require "pgvector.engine.result"
 
 local bulk = {}
@@ -70,7 +72,7 @@ end
 -- `execute(update(Item), { { id = 1, title = "x" }, … })`: one row for each,
 -- picked by its key.
 local function update_by_key(session, stmt, mapper, rows)
-  local where, sent = persistence.identity_condition(mapper), {}
+  local where, sent = stored.of_identity(mapper), {}
   for i, row in ipairs(rows) do
     local identity, values = {}, {}
     for key, value in pairs(row) do values[key] = value end
@@ -83,13 +85,10 @@ local function update_by_key(session, stmt, mapper, rows)
     if next(values) == nil then
       errors.raise("ArgumentError", "update of model '%s' by key: row %d has nothing to set", mapper.name, i)
     end
-    sent[i] = persistence.identity_params(values, identity)
+    sent[i] = stored.identity_params(values, identity)
   end
   local result = session:connection():execute(stmt:where(where), sent)
-  if result.rowcount ~= #rows then
-    errors.raise("StaleDataError", "UPDATE on table '%s' expected to match %d rows, %d were matched", mapper.name,
-      #rows, result.rowcount)
-  end
+  stored.expect("UPDATE", mapper.name, result, #rows, function(i) return "row " .. i end)
   local objects = session._identity:objects_of(mapper)
   for _, row in ipairs(rows) do
     local identity = {}
@@ -112,7 +111,9 @@ function bulk.execute(session, stmt, params, way)
   way = check_way(way)
   local mapper = Mapper.of(stmt._target)
   local is_many = type(params) == "table" and type(params[1]) == "table"
-  if mapper and is_many and stmt._kind == "update" and not stmt._where then
+  -- a model that shares its table has a condition of its own
+  local has_condition = #(chain.items(stmt._where) or {}) > (coerce.criterion(stmt._target) and 1 or 0)
+  if mapper and is_many and stmt._kind == "update" and not has_condition then
     return update_by_key(session, stmt, mapper, params)
   end
   local tbl = stmt._table.element or stmt._table

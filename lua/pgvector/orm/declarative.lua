@@ -6,6 +6,7 @@ local class = require "pgvector.class"
 local constraints = require "pgvector.sql.constraints"
 local errors = require "pgvector.errors"
 local inheritance = require "pgvector.orm.inheritance"
+local inherited = require "pgvector.orm.inherited"
 local instance = require "pgvector.orm.instance"
 local Mapper = require "pgvector.orm.mapper"
 local schema = require "pgvector.sql.schema"
@@ -32,8 +33,8 @@ function model_mt.__index(model, key)
     if key == "model" then return inheritance.define end
     mapper:_unknown(key)
   end
-  if constraints.is_column(attribute) then return attribute end
-  return attribute:_class_value(nil, model)
+  if not constraints.is_column(attribute) then return attribute:_class_value(nil, model) end
+  return mapper.inherits and inherited.column(model, attribute) or attribute
 end
 
 function model_mt.__newindex(model, key)

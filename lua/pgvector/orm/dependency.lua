@@ -8,9 +8,10 @@ local core = require "pgvector.core"
 local instance = require "pgvector.orm.instance"
 local insert = require "pgvector.sql.insert".insert
 local lazy = require "pgvector.orm.lazy"
-local persistence = require "pgvector.orm.persistence"
+local stored = require "pgvector.orm.stored"
 local Relationship = require "pgvector.orm.relationship"
 local update = require "pgvector.sql.update"
+local updating = require "pgvector.orm.persistence.update"
 
 local null = core.null
 
@@ -33,8 +34,8 @@ function Dependencies._new(session)
   }, Dependencies)
 end
 
---- `child`'s key columns are to be those of `parent`; nil: to be NULL, unless
--- another parent claims it.
+--- `child`'s key columns are to be those of `parent`; nil, or one that is going
+-- to be deleted: to be NULL, unless another parent claims it.
 -- @param child an instance
 -- @tparam table pairs_ sequence of `{ child column, parent column }`
 -- @param parent an instance, or nil
@@ -42,6 +43,7 @@ end
 function Dependencies:link(child, pairs_, parent, afterwards)
   local state = instance.state(child)
   if state.session ~= self.session then return end
+  if parent and self.session._deleted:has(parent) then parent = nil end
   local of_child = self.links[child] or {}
   self.links[child] = of_child
   local column = pairs_[1][1]
@@ -164,7 +166,7 @@ end
 
 -- DELETE of rows by some of their columns.
 local function delete_where(tbl, columns)
-  return update.delete(tbl):where(persistence.columns_condition(columns))
+  return update.delete(tbl):where(stored.with_values(columns))
 end
 
 local function columns_in(tbl, row)
@@ -198,7 +200,7 @@ end
 -- @tparam Connection conn
 function Dependencies:clear_references(conn)
   for _, entry in ipairs(self.references) do
-    persistence.set_null(conn, entry[1], instance.state(entry[1]), entry[2])
+    updating.set_null(conn, entry[1], instance.state(entry[1]), entry[2])
   end
 end
 
@@ -231,11 +233,17 @@ local function collect_parent(self, dependencies, object, state)
     dependencies:link(object, self.pairs, value, self.post_update)
   elseif state.related[self.key] then
     dependencies:link(object, self.pairs, nil)
+    -- it left a parent that it was known to have
+    local known = state.committed[self.key]
+    if known and known[1] and state.identity and self.reverse and self.reverse.cascade["delete-orphan"] then
+      dependencies.orphans[#dependencies.orphans + 1] = { object, self.pairs[1][1] }
+    end
   end
 end
 
 -- Calls `on_added(other)` and `on_removed(other)` for what differs from the
--- database; brings what is new into the session.
+-- database; brings what is new into the session. What is going to be deleted
+-- is not added to anything.
 local function each_difference(self, dependencies, object, state, on_added, on_removed)
   if state.values[self.key] == nil then return end
   local value = state.values[self.key]
@@ -244,8 +252,10 @@ local function each_difference(self, dependencies, object, state, on_added, on_r
   for _, other in ipairs(current) do
     if not collection.find(known, other) then
       self:_check_related(other)
-      self:_linked(object, other)
-      on_added(other)
+      if not dependencies.session._deleted:has(other) then
+        self:_linked(object, other)
+        on_added(other)
+      end
     end
   end
   for _, other in ipairs(known) do
@@ -265,7 +275,7 @@ function Relationship:_collect(dependencies, object, state)
     each_difference(self, dependencies, object, state, function(child)
       dependencies:link(child, child_pairs, object, self.post_update)
     end, function(child)
-      if dependencies.session._deleted:has(child) then return end
+      if dependencies.session._deleted:has(child) or instance.state(child).status == "deleted" then return end
       dependencies:link(child, child_pairs, nil)
       if self.cascade["delete-orphan"] then
         dependencies.orphans[#dependencies.orphans + 1] = { child, child_pairs[1][1] }
@@ -302,7 +312,7 @@ function Relationship:_collect_deleted(dependencies, object, state)
   self:_loaded(object, state)
   local value = state.values[self.key]
   for _, child in ipairs(self.lazy == "write_only" and lazy.load(self, object, state) or as_list(value)) do
-    if not dependencies.session._deleted:has(child) then
+    if not dependencies.session._deleted:has(child) and instance.state(child).status ~= "deleted" then
       dependencies:link(child, swapped(self.pairs), nil)
     end
   end
@@ -310,6 +320,7 @@ end
 
 -- Would a flush have something to do for it?
 function Relationship:_is_changed(state)
+  if self.viewonly then return false end
   if state.related[self.key] then return true end
   if self.lazy == "write_only" then
     local value = state.values[self.key]

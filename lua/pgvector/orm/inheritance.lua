@@ -109,6 +109,7 @@ function inheritance.settle(mapper, options, where)
     errors.raise("ArgumentError", "%s: another model has the polymorphic identity '%s'", where, text)
   end
   map[text], mapper.polymorphic_identity = mapper, identity
+  mapper.model.__identity = { mapper.polymorphic_on, identity } -- for pg.insert
 end
 
 return inheritance

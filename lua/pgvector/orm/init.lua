@@ -31,6 +31,7 @@ local orm = {
   aliased = require "pgvector.orm.aliased",
   automap = require "pgvector.orm.automap",
   flag_modified = instance.flag_modified,
+  with_polymorphic = require("pgvector.orm.polymorphic").with_polymorphic,
   scoped_session = require("pgvector.orm.scoped")._new,
   vectorizer_relationship = Vectorizer._new,
   object_session = function(object) return instance.expect(object, "object_session").session end,

@@ -35,10 +35,11 @@ local instance = {}
 local null, NOT_LOADED = core.null, attribute_values.NOT_LOADED
 local is_column = constraints.is_column
 
--- In a model a column is an attribute, which can be listened to.
-column_of.Column._events = { set = true }
+-- In a model a column is an attribute, which can be listened to, whatever model
+-- that inherits it was asked for.
+column_of.Column._events = function(column) return column._mapped or column, { set = true } end
 
--- The private key. A table: a JSON encoder that meets an instance fails loudly
+-- The private key. A table: lua-cjson, when it meets an instance, fails loudly
 -- instead of printing {}.
 local STATE = {}
 
@@ -82,7 +83,7 @@ instance.clear = clear
 function instance.touch(object, state, key)
   if state.snapshots[key] == nil and state.original[key] == nil then
     instance.own(state, "snapshots")[key] = attribute_values.copy(state.values[key])
-    if state.session then state.session:_pin(object) end
+    if state.session then state.session:_pin(object, state) end
   end
 end
 
@@ -92,7 +93,7 @@ local function given_out(object, state, key, value)
   if type(value) == "table" then
     local attribute = state.mapper.by_key[key]
     if not is_column(attribute) then return attribute:_read(object, state, value) end
-    if state.identity then instance.touch(object, state, key) end
+    if state.identity and attribute.type.track ~= "reassign" then instance.touch(object, state, key) end
   end
   return value
 end
@@ -185,8 +186,11 @@ function instance.instrument(mapper)
   mapper._state_mt = { __index = {
     mapper = mapper, status = "persistent", original = EMPTY, snapshots = EMPTY, committed = EMPTY, related = EMPTY,
   } }
+  local no_json = ("an object of model '%s' is no JSON value: orm.to_table makes one"):format(mapper.name)
   mapper._instance_mt = {
     __name = mapper.name,
+    __no_json = no_json,
+    __tojson = function() errors.raise("ArgumentError", "%s", no_json) end, -- dkjson's
     __index = function(object, key)
       local state = rawget(object, STATE)
       local value = state.values[key]
@@ -327,7 +331,10 @@ end
 function instance.commit_values(object, state)
   state.original, state.snapshots, state.forced = nil, nil, nil
   for key, value in pairs(state.values) do
-    if type(value) == "table" and is_column(state.mapper.by_key[key]) then instance.touch(object, state, key) end
+    if type(value) == "table" then
+      local attribute = state.mapper.by_key[key]
+      if is_column(attribute) and attribute.type.track ~= "reassign" then instance.touch(object, state, key) end
+    end
   end
 end
 
@@ -361,6 +368,17 @@ function instance.flag_modified(object, key)
   state.forced = state.forced or {}
   state.forced[key] = true
   instance.set_column(object, state, key, value == nil and null or value)
+end
+
+--- An attribute or method of an instance, for code that does not know the model.
+-- @param object the instance
+-- @tparam string key
+-- @param[opt] default returned if the model has no such attribute
+-- @return its value, nil for NULL
+function instance.getattr(object, key, default)
+  local mapper = instance.expect(object, "getattr").mapper
+  if mapper:_attribute(key) == nil and mapper.methods[key] == nil then return default end
+  return object[key]
 end
 
 return instance

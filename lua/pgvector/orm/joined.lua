@@ -6,6 +6,7 @@ local chain = require "pgvector.util.chain"
 local base = require "pgvector.sql.base"
 local compat = require "pgvector.compat"
 local constraints = require "pgvector.sql.constraints"
+local criteria = require "pgvector.orm.criteria"
 local operators = require "pgvector.sql.operators"
 local options = require "pgvector.orm.options"
 local RelationshipAttribute = require "pgvector.orm.attribute"
@@ -45,8 +46,8 @@ end
 
 -- What has to be joined for an entity, in order: sequence of
 -- `{ relationship, node, far, contained, parent (index of the wish above, or nil), entity }`.
-local function wishes_for(wishes, entity, mapper, node, parent)
-  for _, relationship in ipairs(mapper.properties) do
+local function wishes_for(wishes, entity, properties, node, parent)
+  for _, relationship in ipairs(properties) do
     local strategy = relationship._configure and options.strategy(node, relationship)
     local contained = strategy == "contained"
     if contained or strategy == "joined" and not on_path(parent, relationship) then
@@ -57,9 +58,22 @@ local function wishes_for(wishes, entity, mapper, node, parent)
         far = contained and node.far[relationship] or relationship.target:_alias(),
       }
       wishes[#wishes + 1] = wish
-      wishes_for(wishes, entity, relationship.target, below, wish)
+      wishes_for(wishes, entity, relationship.target.properties, below, wish)
     end
   end
+end
+
+-- The properties of an entity, with those of models that are loaded with it.
+local function properties_of(entity)
+  local properties, seen = {}, {}
+  local function add(mapper)
+    for _, property in ipairs(mapper.properties) do
+      if not seen[property] then seen[property], properties[#properties + 1] = true, property end
+    end
+  end
+  add(rawget(entity, "__mapper"))
+  for _, mapper in ipairs(rawget(entity, "__polymorphic") or {}) do add(mapper) end
+  return properties
 end
 
 -- Must the statement be finished before something is joined to it? Its rows
@@ -78,10 +92,41 @@ local function without_order(element)
   return element, suffix
 end
 
+-- The columns by which a relationship hangs on its owner.
+local function near_columns(relationship)
+  local columns, is_own = {}, {}
+  for i, pair in ipairs(relationship.pairs) do columns[i] = pair[1] end
+  if relationship.condition then
+    for _, tbl in ipairs(relationship.mapper.tables) do is_own[tbl] = true end
+    traverse.walk(relationship.condition, function(node)
+      if constraints.is_column(node) and is_own[node.table] then columns[#columns + 1] = node end
+    end)
+  end
+  return columns
+end
+
+-- The statement with the columns that the joins to come need of it.
+local function with_near_columns(stmt, wishes)
+  local there = {}
+  for _, entity in ipairs(stmt:_entities()) do
+    for _, column in ipairs(entity.columns) do there[column] = true end
+  end
+  for _, wish in ipairs(wishes) do
+    for _, column in ipairs(not wish.parent and not wish.contained and near_columns(wish.relationship) or {}) do
+      local shown = wish.entity.from:_corresponding(column)
+      if shown and not there[shown] then
+        there[shown] = true
+        stmt = stmt:add_columns(shown)
+      end
+    end
+  end
+  return stmt
+end
+
 -- The statement as a subquery, and a SELECT of its columns in the same order
 -- of rows: what it is ordered by becomes columns, too.
-local function wrapped(stmt)
-  local names, suffixes, inner = {}, {}, stmt
+local function wrapped(stmt, wishes)
+  local names, suffixes, inner = {}, {}, with_near_columns(stmt, wishes)
   for i, item in ipairs(chain.items(stmt._order_by) or {}) do
     local element, suffix = without_order(item)
     if element.__visit_name ~= "name_reference" then
@@ -126,14 +171,14 @@ function joined.prepare(stmt, entities)
   local wishes = {}
   for _, entity in ipairs(entities) do
     if entity.kind == "entity" then
-      wishes_for(wishes, entity, rawget(entity.entity, "__mapper"), entity.node, nil)
+      wishes_for(wishes, entity, properties_of(entity.entity), entity.node, nil)
     end
   end
   if #wishes == 0 then return stmt, wishes end
   local subquery
   local joins = false
   for _, wish in ipairs(wishes) do joins = joins or not wish.contained end
-  if joins and must_be_wrapped(stmt) then stmt, subquery = wrapped(stmt) end
+  if joins and must_be_wrapped(stmt) then stmt, subquery = wrapped(stmt, wishes) end
   for _, wish in ipairs(wishes) do
     local relationship = wish.relationship
     if not wish.contained then
@@ -144,7 +189,7 @@ function joined.prepare(stmt, entities)
       for i, step in ipairs(steps) do
         local condition = step.condition
         if i == #steps then
-          for _, criterion in ipairs(options.criteria(wish.node, relationship.target, wish.far)) do
+          for _, criterion in ipairs(criteria.of_entity(wish.node, relationship.target, wish.far)) do
             condition = condition:and_(criterion)
           end
         end

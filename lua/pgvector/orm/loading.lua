@@ -2,121 +2,20 @@
 -- of its attributes.
 -- @module pgvector.orm.loading
 
-local chain = require "pgvector.util.chain"
 local compat = require "pgvector.compat"
 local core = require "pgvector.core"
 local errors = require "pgvector.errors"
 local instance = require "pgvector.orm.instance"
-local joined = require "pgvector.orm.joined"
-local options = require "pgvector.orm.options"
-local persistence = require "pgvector.orm.persistence"
 local plans = require "pgvector.orm.plans"
+local preparing = require "pgvector.orm.preparing"
 local Result = require "pgvector.engine.result"
 local select_ = require "pgvector.sql.select"
 local selectin = require "pgvector.orm.selectin"
+local stored = require "pgvector.orm.stored"
 
 local loading = {}
 
 local null = core.null
-
----- statements to plans --------------------------------------------------------------
-
-local function has_entity(stmt)
-  for _, entity in ipairs(stmt._entities and stmt:_entities() or {}) do
-    if entity.kind == "entity" then return true end
-  end
-  return false
-end
-
--- The plans of what the user selected: an entity, or a single value.
-local function visible_plans(entities)
-  local list, position = {}, 1
-  for _, entity in ipairs(entities) do
-    if entity.kind == "entity" then
-      list[#list + 1] = plans.of_entity(entity, position)
-    else
-      for i in ipairs(entity.columns) do list[#list + 1] = { position = position + i - 1 } end
-    end
-    position = position + #entity.columns
-  end
-  return list
-end
-
--- The plans of what is loaded along, by the statement's last entities.
-local function hidden_plans(stmt, wishes)
-  local entities = stmt:_entities()
-  local list, position = {}, 1
-  local first = #entities - #wishes
-  for i, entity in ipairs(entities) do
-    if i > first then
-      local wish = wishes[i - first]
-      entity.node = wish.node
-      local plan = plans.of_entity(entity, position)
-      plan.wish, wish.plan = wish, plan
-      list[#list + 1] = plan
-    end
-    position = position + #entity.columns
-  end
-  return list
-end
-
--- Chooses the columns of the entities, each by its loader options.
-local function with_columns(stmt, node_of)
-  local chosen = stmt:_with_entity_columns(function(entity, columns)
-    local mapper, from = rawget(entity, "__mapper"), rawget(entity, "__clause")
-    return options.columns(node_of(entity), mapper, from, columns)
-  end)
-  local entities = chosen:_entities()
-  for _, entity in ipairs(entities) do
-    if entity.kind == "entity" then entity.node = node_of(entity.entity) end
-  end
-  return chosen, entities
-end
-
--- Adds what options demand of the rows of entities.
-local function with_criteria(stmt, node_of)
-  for _, entity in ipairs(stmt:_entities()) do
-    if entity.kind == "entity" and stmt.where then
-      local list = options.criteria(node_of(entity.entity), rawget(entity.entity, "__mapper"), entity.from)
-      if #list > 0 then stmt = stmt:where(compat.unpack(list)) end
-    end
-  end
-  return stmt
-end
-
--- The statement that is really sent and how its rows are read, kept with the
--- user's statement.
-local prepared = setmetatable({}, { __mode = "k" })
-
-local function prepare(stmt)
-  local ready = prepared[stmt]
-  if ready then return ready end
-  local trees = options.trees(chain.items(stmt._options))
-  local function node_of(entity) return rawget(entity, "__node") or trees:of(rawget(entity, "__clause")) end
-  local chosen, entities = with_columns(with_criteria(stmt, node_of), node_of)
-  ready = { stmt = chosen, visible = visible_plans(entities), hidden = {}, has_list = false }
-  if stmt._kind == "select" and stmt.join_from then
-    local wishes
-    ready.stmt, wishes = joined.prepare(chosen, entities)
-    ready.hidden = hidden_plans(ready.stmt, wishes)
-    for _, wish in ipairs(wishes) do
-      ready.has_list = ready.has_list or wish.relationship.is_list
-      if not wish.parent then
-        for i, entity in ipairs(entities) do
-          if rawequal(entity, wish.entity) then wish.root = i end
-        end
-      end
-    end
-    ready.entity_plan = {}
-    local at = 0
-    for i, entity in ipairs(entities) do
-      at = at + (entity.kind == "entity" and 1 or #entity.columns)
-      ready.entity_plan[i] = ready.visible[at]
-    end
-  end
-  prepared[stmt] = ready
-  return ready
-end
 
 ---- assembling -----------------------------------------------------------------------
 
@@ -133,6 +32,10 @@ end
 -- What is related to which instance, in the order of the rows, until all rows
 -- are read.
 local function new_gathering() return { owners = {}, lists = {} } end
+
+local function has(owner, relationship)
+  return rawequal(instance.state(owner).mapper.by_key[relationship.key], relationship)
+end
 
 local function gather(gathering, owner, other)
   local list = gathering.lists[owner]
@@ -208,7 +111,8 @@ local function assemble(batch, ready, rows, names, count)
     for _, plan in ipairs(ready.hidden) do
       local wish = plan.wish
       local owner = by_plan[wish.parent and wish.parent.plan or ready.entity_plan[wish.root]]
-      if owner then
+      -- the relationship may be one of a model that inherits
+      if owner and has(owner, wish.relationship) then
         by_plan[plan] = batch:object(plan, row)
         gatherings[wish] = gatherings[wish] or new_gathering()
         gather(gatherings[wish], owner, by_plan[plan])
@@ -247,12 +151,13 @@ local function reordered(ready, result)
   return rows
 end
 
--- How the further statements of eager loading are run: in the same schemas.
-local function executing(stmt)
+-- How the further statements of eager loading are run: in the same schemas, and
+-- overwriting the same way.
+local function executing(session, stmt, populate_existing)
   local map = (stmt._execution_options or {}).schema_translate_map
-  if not map then return loading.execute end
-  return function(session, further)
-    return loading.execute(session, further:execution_options{ schema_translate_map = map })
+  return function(further)
+    if map then further = further:execution_options{ schema_translate_map = map } end
+    return loading.execute(session, further, nil, populate_existing)
   end
 end
 
@@ -264,10 +169,9 @@ end
 -- @treturn Result
 function loading.execute(session, stmt, params, populate_existing)
   local conn = session:connection()
-  if type(stmt) ~= "table" or getmetatable(stmt) == nil or not has_entity(stmt) then
-    return conn:execute(stmt, params)
-  end
-  local ready = prepare(stmt)
+  if type(stmt) ~= "table" or getmetatable(stmt) == nil then return conn:execute(stmt, params) end
+  if not preparing.has_entity(stmt) then return conn:execute(preparing.plain(stmt), params) end
+  local ready = preparing.prepare(stmt)
   local source = stmt._from_statement
   local result = conn:execute(source or ready.stmt, params)
   local keys = not source and result:keys() or {}
@@ -283,7 +187,7 @@ function loading.execute(session, stmt, params, populate_existing)
   for _, list in ipairs{ ready.visible, ready.hidden } do
     for _, plan in ipairs(list) do
       if batch.loaded[plan] then
-        selectin.load(session, plan.mapper, batch.loaded[plan], plan.node, executing(stmt))
+        selectin.load(plan.mapper, batch.loaded[plan], plan.node, executing(session, stmt, populate_existing))
       end
     end
   end
@@ -303,14 +207,14 @@ function loading.by_key(session, model, values, given)
   local mapper = rawget(model, "__mapper")
   local stmt = mapper._statements.get
   if not stmt then
-    stmt = select_.select(model):where(persistence.identity_condition(mapper))
+    stmt = select_.select(model):where(stored.of_identity(mapper))
     mapper._statements.get = stmt
   end
   if given.options then stmt = stmt:options(compat.unpack(given.options)) end
   local lock = given.with_for_update
   if lock then stmt = stmt:with_for_update(type(lock) == "table" and lock or nil) end
   local populate = given.populate_existing or lock
-  local params = persistence.identity_params({}, values)
+  local params = stored.identity_params({}, values)
   return loading.execute(session, stmt, params, populate):scalars():one_or_none()
 end
 
@@ -332,10 +236,10 @@ local function read(session, object, state, attributes)
   local stmt = mapper._statements[shape]
   if not stmt then
     stmt = select_.select(compat.unpack(items_for(mapper, attributes))):select_from(mapper.clause)
-      :where(persistence.identity_condition(mapper))
+      :where(stored.of_identity(mapper))
     mapper._statements[shape] = stmt
   end
-  local row = session:connection():execute(stmt, persistence.identity_params({}, state.identity)):first()
+  local row = session:connection():execute(stmt, stored.identity_params({}, state.identity)):first()
   if not row then return false end
   local keys = {}
   for i, attribute in ipairs(attributes) do

@@ -80,9 +80,7 @@ function Mapper._new(fields)
   if self.link then
     self.tables[#self.tables + 1] = self.table
     for _, pair in ipairs(self.link) do self.root_of[pair[1]] = self.root_of[pair[2]] or pair[2] end
-    local on = self.link[1][1]:eq(self.link[1][2])
-    for i = 2, #self.link do on = on:and_(self.link[i][1]:eq(self.link[i][2])) end
-    self.clause = self.clause:join(self.table, on)
+    self.clause = self.clause:join(self.table, self:_link_condition())
   end
   if not self.table.primary_key then
     errors.raise("ArgumentError", "model '%s' has no primary key: objects could not be told apart", self.name)
@@ -107,11 +105,8 @@ end
 
 function Mapper:__tostring() return ("Mapper(%s)"):format(self.name) end
 
---- Adds a property after the model was made (a backref).
+--- Adds a property of a new name after the model was made (a backref).
 function Mapper:_add_property(key, property)
-  if self.by_key[key] ~= nil or self.methods[key] ~= nil then
-    errors.raise("ArgumentError", "model '%s' has an attribute '%s' already", self.name, key)
-  end
   local function add(mapper)
     add_attribute(mapper, key, property)
     for _, sub in ipairs(mapper.subs) do add(sub) end
@@ -122,7 +117,7 @@ end
 
 --- The column of a setting, which names an attribute or a column.
 function Mapper:_column_named(given, setting)
-  local found = given
+  local found = constraints.is_column(given) and given._mapped or given
   if type(given) == "string" then
     found = self.by_key[given]
     for _, column in ipairs(self.columns) do
@@ -154,6 +149,13 @@ function Mapper:_unknown(key)
 end
 
 ---- inheritance ------------------------------------------------------------------------
+
+--- The condition between a table of its own and the parent's.
+function Mapper:_link_condition()
+  local on = self.link[1][1]:eq(self.link[1][2])
+  for i = 2, #self.link do on = on:and_(self.link[i][1]:eq(self.link[i][2])) end
+  return on
+end
 
 --- Is this the mapper `other`, or one that inherits from it?
 function Mapper:_is_a(other)

@@ -8,14 +8,15 @@
 -- * `strategies`: relationship → strategy, `nodes`: relationship → node below,
 --   `others`: the strategy of all other relationships,
 -- * `far`: relationship → FROM element, for contains_eager,
+-- * `polymorphic`: set of mappers that inherit and are loaded along,
 -- * `criteria`: conditions for the rows of models, the same list in all nodes.
 -- @module pgvector.orm.options
 
 local class = require "pgvector.class"
-local coerce = require "pgvector.sql.coerce"
-local constraints = require "pgvector.sql.constraints"
 local errors = require "pgvector.errors"
+local loader_criteria = require "pgvector.orm.criteria"
 local Mapper = require "pgvector.orm.mapper"
+local polymorphic = require "pgvector.orm.polymorphic"
 local RelationshipAttribute = require "pgvector.orm.attribute"
 local traverse = require "pgvector.sql.traverse"
 
@@ -113,25 +114,36 @@ function Load:undefer_group(name)
   end
   return extended(self, { path = self.path, group = name })
 end
+
+--- Loads what lies in the tables of models that inherit from the target, with
+-- one more query for each of these models.
+-- @tparam table|string models a sequence of models, or "*" for all
+function Load:selectin_polymorphic(models)
+  local last = self.path[#self.path]
+  if not last then
+    errors.raise("ArgumentError", "selectin_polymorphic: a chain begins with orm.selectin_polymorphic(Model, models)")
+  end
+  local mappers = polymorphic.chosen(last.relationship.target, models, "selectin_polymorphic")
+  return extended(self, { path = self.path, mappers = mappers })
+end
 class.seal(Load)
 
---- A condition for all rows of a model that a statement loads, related ones included.
-local Criteria = class("LoaderCriteria")
-
---- Makes one: `with_loader_criteria(Item, Item.deleted:is_null())`.
+--- The same for the model that is selected.
 -- @tparam Model model
--- @tparam table|function condition over the model, or a function `(Model)` that returns one
-function options.with_loader_criteria(model, condition)
+-- @tparam table|string models
+function options.selectin_polymorphic(model, models)
   local mapper = Mapper.of(model)
   if not mapper or mapper.model ~= model then
-    errors.raise("ArgumentError", "with_loader_criteria: expected a model, got %s", class.describe(model))
+    errors.raise("ArgumentError", "selectin_polymorphic: expected a model, got %s", class.describe(model))
   end
-  if type(condition) == "function" then condition = condition(model) end
-  return setmetatable({ mapper = mapper, condition = coerce.condition(condition, "with_loader_criteria") }, Criteria)
+  local mappers = polymorphic.chosen(mapper, models, "selectin_polymorphic")
+  return extended(empty, { path = {}, mappers = mappers, from = mapper.clause })
 end
 
 -- The functions that begin a chain.
-options.exports = { with_loader_criteria = options.with_loader_criteria }
+options.exports = {
+  with_loader_criteria = loader_criteria.with_loader_criteria, selectin_polymorphic = options.selectin_polymorphic,
+}
 for _, name in ipairs{
   "joinedload", "selectinload", "raiseload", "noload", "lazyload", "contains_eager", "defaultload", "load_only",
   "defer", "undefer", "undefer_group",
@@ -161,6 +173,9 @@ local function note_entry(node, entry, criteria)
   elseif entry.group then
     node.groups = node.groups or {}
     node.groups[entry.group] = true
+  elseif entry.mappers then
+    node.polymorphic = node.polymorphic or {}
+    for _, mapper in ipairs(entry.mappers) do node.polymorphic[mapper] = true end
   else
     node[entry.field] = node[entry.field] or {}
     for key in pairs(entry.keys) do node[entry.field][key] = true end
@@ -173,7 +188,7 @@ local function merged(nodes, criteria)
   local all = new_node(criteria)
   for _, node in ipairs(nodes) do
     all.others = all.others or node.others
-    for _, field in ipairs{ "strategies", "nodes", "far", "only", "defer", "undefer", "groups" } do
+    for _, field in ipairs{ "strategies", "nodes", "far", "only", "defer", "undefer", "groups", "polymorphic" } do
       for key, value in pairs(node[field] or {}) do
         all[field] = all[field] or {}
         all[field][key] = value
@@ -185,20 +200,48 @@ end
 
 local Trees = class("Trees")
 
---- The node of a FROM element, or nil. What names none (`undefer_group`,
+--- The node of an entity, or nil: what was said of its FROM element, and of
+-- models whose objects are among its own. What names none (`undefer_group`,
 -- `raiseload "*"`) is for all.
-function Trees:of(from)
-  local nodes = { self.everywhere }
-  from:_each_from(function(part) nodes[#nodes + 1] = self.by_from[part] end)
+-- @tparam table entity
+-- @treturn ?table
+function Trees:of(entity)
+  local from, mapper = rawget(entity, "__clause"), rawget(entity, "__mapper")
+  local nodes, there = { rawget(entity, "__node") }, {}
+  nodes[#nodes + 1] = self.everywhere
+  local function add(part)
+    if there[part] then return end
+    there[part] = true
+    if self.by_from[part] then
+      self.used[part] = true
+      nodes[#nodes + 1] = self.by_from[part]
+    end
+  end
+  from:_each_from(add)
+  if there[mapper.root.table] then -- no alias
+    mapper:_each_below(function(each)
+      add(each.clause)
+      add(each.table)
+    end)
+  end
   return merged(nodes, self.criteria) or self.criteria and new_node(self.criteria)
+end
+
+--- Raises if something was said of what is not selected.
+function Trees:check()
+  for _, first in ipairs(self.first) do
+    if not self.used[first.from] then
+      errors.raise("ArgumentError", "options: the statement selects no objects that %s could be about", first.what)
+    end
+  end
 end
 
 --- The trees of a statement's options, by FROM element.
 -- @tparam ?table list of options
 function options.trees(list)
-  local trees = setmetatable({ by_from = {} }, Trees)
+  local trees = setmetatable({ by_from = {}, used = {}, first = {} }, Trees)
   for i, option in ipairs(list or {}) do
-    if class.is(option, Criteria) then
+    if class.is(option, loader_criteria.Criteria) then
       trees.criteria = trees.criteria or {}
       table.insert(trees.criteria, option)
     elseif not class.is(option, Load) then
@@ -214,6 +257,7 @@ function options.trees(list)
       local node
       if from then
         node = child(trees.by_from, from, criteria)
+        trees.first[#trees.first + 1] = { from = from, what = first and tostring(first) or from:_describe() }
       else
         trees.everywhere = trees.everywhere or new_node(criteria)
         node = trees.everywhere
@@ -238,28 +282,14 @@ function options.below(node, relationship)
   return node and (node.nodes[relationship] or node.criteria and new_node(node.criteria))
 end
 
---- The conditions that options demand of the rows of an entity.
+--- Is an attribute loaded at once?
 -- @tparam ?table node
--- @tparam Mapper mapper
--- @tparam table from
--- @treturn table sequence
-function options.criteria(node, mapper, from)
-  local list = {}
-  for _, criteria in ipairs(node and node.criteria or {}) do
-    if mapper:_is_a(criteria.mapper) then
-      list[#list + 1] = traverse.replace(criteria.condition, function(column)
-        if constraints.is_column(column) then return from:_corresponding(column) end
-      end)
-    end
-  end
-  return list
-end
-
--- Is an attribute loaded at once?
-local function is_wanted(node, attribute, key)
+-- @tparam table attribute a column, or a property that is an expression
+-- @tparam string key
+function options.is_wanted(node, attribute, key)
   local wanted = not attribute.deferred
   if node then
-    if node.only then wanted = node.only[key] end
+    if node.only then wanted = node.only[key] or false end
     if node.defer and node.defer[key] then wanted = false end
     if node.undefer and node.undefer[key] then wanted = true end
     if node.groups and attribute.deferred_group and node.groups[attribute.deferred_group] then wanted = true end
@@ -282,13 +312,13 @@ function options.columns(node, mapper, from, columns)
   local chosen = {}
   for _, column in ipairs(columns) do
     local own = column._origin or column
-    if mapped[own] and (is_wanted(node, own, own.key) or own.primary_key or rawequal(mapper.polymorphic_on, own)
+    if mapped[own] and (options.is_wanted(node, own, own.key) or own.primary_key or rawequal(mapper.polymorphic_on, own)
         or mapper.version and rawequal(mapper.version.column, own)) then
       chosen[#chosen + 1] = column
     end
   end
   for _, property in ipairs(mapper.expressions) do
-    if property == mapper.version or is_wanted(node, property, property.key) then
+    if property == mapper.version or options.is_wanted(node, property, property.key) then
       chosen[#chosen + 1] = property:expression(from)
     end
   end

@@ -56,6 +56,21 @@ local function check_lazy(relationship, state, strategy)
   end
 end
 
+-- Objects whose attribute says that they came to a list, or left it, and that are
+-- not written yet: the database, when it was asked for the list, did not know.
+local function add_unwritten(self, object, session)
+  local reverse, list = self.reverse, instance.state(object).values[self.key]
+  for _, set in ipairs{ session._new, session._watched } do
+    for _, other in ipairs(set:list()) do
+      local state = instance.state(other)
+      if rawequal(state.mapper.by_key[reverse.key], reverse) and state.related[reverse.key] then
+        local at, is_here = collection.find(list, other), rawequal(state.values[reverse.key], object)
+        if is_here and not at then list[#list + 1] = other elseif at and not is_here then table.remove(list, at) end
+      end
+    end
+  end
+end
+
 -- Makes sure that a value is there. What the library itself has to know, in
 -- order to delete or replace it, is loaded even where reading it is not allowed.
 function Relationship:_loaded(object, state)
@@ -70,6 +85,10 @@ function Relationship:_loaded(object, state)
       self:_describe())
   end
   self:_store(object, state, loads and lazy.load(self, object, state) or {})
+  local session = state.session
+  if loads and not session.autoflush and self.is_list and self.reverse and not self.reverse.is_list then
+    add_unwritten(self, object, session)
+  end
 end
 
 -- `object.key` when nothing is loaded.
@@ -89,7 +108,7 @@ end
 -- so the session keeps its owner.
 function Relationship:_read(object, state, value)
   if value == null then return nil end
-  if self.is_list and state.session then state.session:_pin(object) end
+  if self.is_list and state.session then state.session:_pin(object, state) end
   return value
 end
 
@@ -99,15 +118,18 @@ local function mark(object, state)
   if state.session then state.session:_mark_modified(object, state) end
 end
 
--- Takes `other` out of what is loaded of `object`, without further effects.
+-- Takes `other` out of what is loaded of `object`, without further effects. A
+-- single one that is not loaded is `other`, whose list knew of `object`.
 local function detach(relationship, object, other)
   local state = instance.state(object)
+  relationship:_configure()
   local value = state.values[relationship.key]
-  if value == nil or relationship.lazy == "write_only" then return end
+  if relationship.lazy == "write_only" then return end
   if relationship.is_list then
-    local position = collection.find(value, other)
+    local position = value and collection.find(value, other)
     if position then table.remove(value, position) end
-  elseif rawequal(value, other) then
+  elseif rawequal(value, other) or value == nil and state.identity then
+    if value == nil then instance.own(state, "committed")[relationship.key] = { other } end
     state.values[relationship.key] = null
     instance.own(state, "related")[relationship.key] = true
   end
@@ -147,10 +169,23 @@ function Relationship:_linked(object, other)
   if state.session and self.cascade["save-update"] then state.session:_add(other, "add") end
 end
 
+-- An object that was only going to be inserted because a list brought it, and
+-- that the list does not own any more.
+local function forsake(object)
+  local state = instance.state(object)
+  if state.status == "pending" then state.session:expunge(object) end
+end
+
 -- What follows from `other` being related to `object` no more.
-function Relationship:_unlinked(object, other)
+-- @tparam[opt] boolean moves does `object` go over to another?
+function Relationship:_unlinked(object, other, moves)
   if self.reverse then detach(self.reverse, other, object) end
   mark(object, instance.state(object))
+  if self.cascade["delete-orphan"] then
+    forsake(other)
+  elseif not moves and self.reverse and self.reverse.cascade["delete-orphan"] then
+    forsake(object)
+  end
 end
 
 ---- setting ----------------------------------------------------------------------------
@@ -228,7 +263,7 @@ function Relationship:_set(object, state, value)
   if self._listeners then value = heard_value(self, object, value, old) end
   state.values[self.key] = value
   instance.own(state, "related")[self.key] = true
-  if instance.state(old) then self:_unlinked(object, old) end
+  if instance.state(old) then self:_unlinked(object, old, value ~= null) end
   if value ~= null then self:_linked(object, value) else mark(object, state) end
 end
 

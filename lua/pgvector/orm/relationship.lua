@@ -92,6 +92,7 @@ function Relationship:_attach(mapper, key)
 end
 
 function Relationship:_describe()
+  if not self.mapper then return "a relationship of no model" end
   return ("relationship '%s' of model '%s'"):format(self.key, self.mapper.name)
 end
 
@@ -153,7 +154,7 @@ local function column_set(self, option)
     if not constraints.is_column(item) then
       fail(self, "%s: expected columns, got %s", option, class.describe(item))
     end
-    set[item] = true
+    set[item._mapped or item] = true
   end
   return set
 end
@@ -295,11 +296,27 @@ end
 
 ---- configuration ----------------------------------------------------------------------
 
+-- The other side must lead back, the other way round.
+local function check_reverse(self, reverse)
+  local target = find_target(reverse)
+  if not (self.mapper:_is_a(target) or target:_is_a(self.mapper)) then
+    fail(self, "back_populates: %s leads to model '%s'", reverse:_describe(), target.name)
+  end
+  if self.mapper == self.target then reverse:_configure() end
+  if reverse.direction == self.direction and self.direction ~= "many_to_many" then
+    fail(self, "back_populates: %s is %s as well%s", reverse:_describe(), (self.direction:gsub("_", "-")),
+      self.mapper == self.target and ": the many-to-one side needs remote_side" or "")
+  end
+end
+
 local function link_reverse(self)
-  if self.backref then
+  if self.backref and self.back_populates ~= self.backref then
     local key = self.backref
     if type(key) ~= "string" then fail(self, "backref: expected a name, got %s", class.describe(key)) end
-    local options = { back_populates = self.key }
+    if self.target.by_key[key] ~= nil or self.target.methods[key] ~= nil then
+      fail(self, "backref: model '%s' has an attribute '%s' already", self.target.name, key)
+    end
+    local options = { back_populates = self.key, viewonly = self.viewonly }
     if self.secondary then
       options.secondary = self.secondary_table
       local near = {}
@@ -325,13 +342,11 @@ local function link_reverse(self)
     fail(self, "back_populates: model '%s' has no relationship '%s'%s", self.target.name,
       tostring(self.back_populates), errors.did_you_mean(self.back_populates, self.target.by_key))
   end
+  check_reverse(self, reverse)
   self.reverse = reverse
 end
 
---- Works out target, direction and columns. Idempotent.
--- @treturn Relationship itself
-function Relationship:_configure()
-  if self.direction then return self end
+local function configure(self)
   self.target = find_target(self)
   local secondary = find_secondary(self)
   local wanted = column_set(self, "foreign_keys")
@@ -342,6 +357,7 @@ function Relationship:_configure()
     local remote_side = column_set(self, "remote_side")
     local condition = resolved(self.primaryjoin)
     if condition then
+      condition = traverse.replace(condition, function(node) return node._mapped end)
       from_condition(self, condition, wanted, remote_side)
     else
       from_foreign_keys(self, wanted, remote_side)
@@ -354,6 +370,17 @@ function Relationship:_configure()
     fail(self, "delete-orphan belongs on the one-to-many side")
   end
   link_reverse(self)
+end
+
+--- Works out target, direction and columns. Idempotent.
+-- @treturn Relationship itself
+function Relationship:_configure()
+  if self.direction then return self end
+  local ok, err = pcall(configure, self)
+  if not ok then
+    self.direction = nil -- the next use shall meet the same error
+    error(err, 0)
+  end
   return self
 end
 

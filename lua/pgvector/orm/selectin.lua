@@ -8,7 +8,7 @@ local instance = require "pgvector.orm.instance"
 local joined = require "pgvector.orm.joined"
 local lazy = require "pgvector.orm.lazy"
 local options = require "pgvector.orm.options"
-local persistence = require "pgvector.orm.persistence"
+local stored = require "pgvector.orm.stored"
 local select_ = require "pgvector.sql.select"
 
 local selectin = {}
@@ -66,8 +66,9 @@ local function statement_for(relationship, node)
   return stmt, near, side(relationship.pairs, 1)
 end
 
--- Loads one relationship of instances that have not loaded it.
-local function load_one(session, relationship, objects, node, execute)
+-- Loads one relationship of instances that have not loaded it. `execute(stmt)`
+-- gives rows with instances.
+local function load_one(relationship, objects, node, execute)
   local stmt, near, own = statement_for(relationship, node)
   local ordering = relationship:_ordering()
   if #ordering > 0 then stmt = stmt:order_by(compat.unpack(ordering)) end
@@ -83,7 +84,7 @@ local function load_one(session, relationship, objects, node, execute)
   for first = 1, #keys, CHUNK do
     local chunk = {}
     for i = first, math.min(first + CHUNK - 1, #keys) do chunk[#chunk + 1] = keys[i] end
-    for row in execute(session, stmt:where(persistence.among(near, chunk))) do
+    for row in execute(stmt:where(stored.among(near, chunk))) do
       local values = {}
       for i = 1, #near do values[i] = row[i + 1] end
       local text = text_of(values)
@@ -109,28 +110,87 @@ local function peek(relationship, objects)
   return left
 end
 
---- Loads the relationships that are to be loaded so.
--- @tparam Session session
+---- what lies in the tables of models that inherit --------------------------------------
+
+-- Is something of an instance not loaded that its mapper has at once?
+local function is_incomplete(state, mapper, node)
+  for _, column in ipairs(mapper.columns) do
+    if state.values[column.key] == nil and options.is_wanted(node, column, column.key) then return true end
+  end
+  return false
+end
+
+-- The mapper that most of an instance's columns are loaded with: of those that
+-- were chosen, the last that it inherits from, or is.
+local function chosen_for(state, chosen)
+  local mapper = state.mapper
+  while mapper and not chosen[mapper] do mapper = mapper.inherits end
+  return mapper
+end
+
+local function load_below(mapper, objects, node, execute)
+  local waiting, seen = {}, {}
+  for _, object in ipairs(objects) do
+    local state = instance.state(object)
+    local below = chosen_for(state, node.polymorphic)
+    if below and not seen[object] and is_incomplete(state, below, node) then
+      seen[object] = true
+      waiting[below] = waiting[below] or {}
+      table.insert(waiting[below], state.identity)
+    end
+  end
+  mapper:_each_below(function(below)
+    local keys = waiting[below] or {}
+    local stmt = select_.select(joined.entity_over(below, below.clause, node))
+    for first = 1, #keys, CHUNK do
+      local chunk = {}
+      for i = first, math.min(first + CHUNK - 1, #keys) do chunk[#chunk + 1] = keys[i] end
+      execute(stmt:where(stored.among(below.primary_key, chunk)))
+    end
+  end)
+end
+
+---- everything -------------------------------------------------------------------------
+
+-- The relationships of some instances that are to be loaded so, in the order in
+-- which their mappers come.
+local function wanted_relationships(objects, node)
+  local list, seen = {}, {}
+  for _, object in ipairs(objects) do
+    local mapper = instance.state(object).mapper
+    if not seen[mapper] then
+      seen[mapper] = true
+      for _, relationship in ipairs(mapper.properties) do
+        if relationship._configure and not seen[relationship]
+            and options.strategy(node, relationship) == "selectin" then
+          seen[relationship] = true
+          list[#list + 1] = relationship:_configure()
+        end
+      end
+    end
+  end
+  return list
+end
+
+--- Loads what is to be loaded so.
 -- @tparam Mapper mapper
 -- @tparam table objects instances of it, perhaps several times
 -- @tparam ?table node loader options
--- @tparam function execute of pgvector.orm.loading
-function selectin.load(session, mapper, objects, node, execute)
-  for _, relationship in ipairs(mapper.properties) do
-    if relationship._configure and options.strategy(node, relationship) == "selectin" then
-      relationship:_configure()
-      local waiting, seen = {}, {}
-      for _, object in ipairs(objects) do
-        if not seen[object] and instance.state(object).values[relationship.key] == nil then
-          seen[object] = true
-          waiting[#waiting + 1] = object
-        end
-      end
-      waiting = peek(relationship, waiting)
-      if #waiting > 0 then
-        load_one(session, relationship, waiting, options.below(node, relationship), execute)
+-- @tparam function execute `function(stmt)` gives rows with instances
+function selectin.load(mapper, objects, node, execute)
+  if node and node.polymorphic then load_below(mapper, objects, node, execute) end
+  for _, relationship in ipairs(wanted_relationships(objects, node)) do
+    local waiting, seen = {}, {}
+    for _, object in ipairs(objects) do
+      local state = instance.state(object)
+      if not seen[object] and state.values[relationship.key] == nil
+          and rawequal(state.mapper.by_key[relationship.key], relationship) then
+        seen[object] = true
+        waiting[#waiting + 1] = object
       end
     end
+    waiting = peek(relationship, waiting)
+    if #waiting > 0 then load_one(relationship, waiting, options.below(node, relationship), execute) end
   end
 end
 

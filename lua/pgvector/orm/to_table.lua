@@ -8,7 +8,7 @@ local instance = require "pgvector.orm.instance"
 
 local null = core.null
 
-local known = { only = true, exclude = true, include = true }
+local known = { only = true, exclude = true, include = true, null = true }
 
 local vector_families = { vector = true, bit = true }
 
@@ -63,16 +63,18 @@ local function to_table(object, options)
     if wanted and not (exclude[key] and not include[key]) then
       local content = object[key]
       if constraints.is_column(value) then
-        if content ~= nil then result[key] = plain(content) end
+        if content ~= nil then result[key] = plain(content) else result[key] = options.null end
       elseif instance.state(content) then
-        result[key] = to_table(content)
+        result[key] = to_table(content, { null = options.null })
       elseif type(content) == "table" then
         local list = {}
         for i, element in ipairs(content) do
-          list[i] = instance.state(element) and to_table(element) or plain(element)
+          list[i] = instance.state(element) and to_table(element, { null = options.null }) or plain(element)
         end
         result[key] = list
-      elseif content ~= null then
+      elseif content == nil or content == null then
+        result[key] = options.null
+      else
         result[key] = content
       end
     end

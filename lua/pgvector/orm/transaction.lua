@@ -9,6 +9,9 @@ local OrderedSet = require "pgvector.orm.ordered_set"
 
 local SessionTransaction = class("SessionTransaction")
 
+-- After so many flushes a commit gives up.
+local MOST_FLUSHES = 100
+
 -- Begins a transaction, or a savepoint in `parent`.
 function SessionTransaction._begin(session, parent)
   local self = setmetatable({
@@ -63,8 +66,39 @@ function SessionTransaction:_end()
   if not conn then return end
   if conn ~= self.session.bind then
     conn:close()
-  elseif not self._joined then
+  elseif not self._joined and not conn._closed then
     conn:rollback()
+  end
+end
+
+-- Detaches what it deleted.
+function SessionTransaction:_let_go()
+  local session = self.session
+  local heard = session:_is_heard()
+  for _, object in ipairs(self.deleted:list()) do
+    local state = instance.state(object)
+    state.session, state.status = nil, "detached"
+    if heard then session:_tell("deleted_to_detached", object) end
+  end
+end
+
+-- Writes everything, also what listeners of a flush have changed meanwhile.
+local function flush_all(session)
+  for _ = 1, MOST_FLUSHES do
+    session:flush()
+    if session:_is_clean() then return end
+  end
+  errors.raise("InvalidRequestError", "commit: there is something to write after %d flushes: "
+    .. "does a listener change objects in every flush?", MOST_FLUSHES)
+end
+
+-- Calls the connection's or savepoint's `commit`. If that fails nothing was
+-- kept, and the user must see it, as with a flush.
+local function finish(self, target)
+  local ok, err = pcall(target.commit, target)
+  if not ok then
+    self:_fail(err)
+    error(err, 0)
   end
 end
 
@@ -75,19 +109,15 @@ function SessionTransaction:commit()
   session:_begun() -- raises after a failed flush
   local heard = session:_is_heard()
   if heard and not self.parent then session:_tell("before_commit") end
-  session:flush()
+  flush_all(session)
   if self.parent then
-    self._savepoint:commit()
+    finish(self, self._savepoint)
     self:_hand_over()
     self:_leave()
     return
   end
-  if self._conn and not self._joined then self._conn:commit() end
-  for _, object in ipairs(self.deleted:list()) do
-    local state = instance.state(object)
-    state.session, state.status = nil, "detached"
-    if heard then session:_tell("deleted_to_detached", object) end
-  end
+  if self._conn and not self._joined then finish(self, self._conn) end
+  self:_let_go()
   for _, object in ipairs(self.new:list()) do instance.state(object).made = nil end
   self:_end()
   if session.expire_on_commit then session:expire_all() end
@@ -125,8 +155,13 @@ function SessionTransaction:_restore()
     if heard then session:_tell("persistent_to_transient", object) end
   end
   local expired = self.parent and self.dirty:list() or session._identity:all()
-  for _, object in ipairs(session._watched:list()) do expired[#expired + 1] = object end
-  for _, object in ipairs(expired) do instance.expire(object, instance.state(object)) end
+  for _, set in ipairs{ self.deleted, session._watched } do
+    for _, object in ipairs(set:list()) do expired[#expired + 1] = object end
+  end
+  for _, object in ipairs(expired) do
+    local state = instance.state(object)
+    if state.status == "persistent" then instance.expire(object, state) end
+  end
 end
 
 -- Undoes everything, here and in savepoints inside.

@@ -13,9 +13,10 @@ local constraints = require "pgvector.sql.constraints"
 local core = require "pgvector.core"
 local index = require "pgvector.sql.index"
 local instance = require "pgvector.orm.instance"
-local persistence = require "pgvector.orm.persistence"
+local stored = require "pgvector.orm.stored"
 local select_ = require "pgvector.sql.select"
 local sort = require "pgvector.sql.sort"
+local updating = require "pgvector.orm.persistence.update"
 
 local unique = {}
 
@@ -110,7 +111,7 @@ end
 local function park(conn, object, state, columns)
   for _, column in ipairs(columns) do
     local value = odd_value(column)
-    if value ~= nil then return persistence.park(conn, object, state, column, value) end
+    if value ~= nil then return updating.park(conn, object, state, column, value) end
   end
 end
 
@@ -143,7 +144,7 @@ local function know(conn, mapper, columns, pairs_)
     local wanted = {}
     for i = first, math.min(first + CHUNK - 1, #identities) do wanted[#wanted + 1] = identities[i] end
     local stmt = select_.select(compat.unpack(key)):add_columns(compat.unpack(columns)):select_from(mapper.clause)
-    for _, row in ipairs(conn:execute(stmt:where(persistence.among(key, wanted))):all()) do
+    for _, row in ipairs(conn:execute(stmt:where(stored.among(key, wanted))):all()) do
       local state = by_key[mapper:_identity(row)]
       for i, column in ipairs(columns) do
         local value = row[#key + i]

@@ -6,11 +6,13 @@
 -- which instance must come after which.
 -- @module pgvector.orm.unit_of_work
 
+local delete = require "pgvector.orm.persistence.delete"
 local Dependencies = require "pgvector.orm.dependency"
+local insertion = require "pgvector.orm.persistence.insert"
 local instance = require "pgvector.orm.instance"
-local persistence = require "pgvector.orm.persistence"
 local sort = require "pgvector.sql.sort"
 local unique = require "pgvector.orm.unique"
+local updating = require "pgvector.orm.persistence.update"
 
 local unit_of_work = {}
 
@@ -201,14 +203,14 @@ local function take_over_rows(session, conn, mapper, pairs_)
       local version = mapper.version
       if version then state.values[version.key] = instance.state(old).values[version.key] end
       session:_became_deleted(old, instance.state(old))
-      persistence.take_identity(state)
-      switched[#switched + 1] = { object, state, persistence.replacing_changes(state) }
+      insertion.take_identity(state)
+      switched[#switched + 1] = { object, state, updating.replacing_changes(state) }
     else
       left[#left + 1] = pair
     end
   end
   if #switched > 0 then
-    persistence.update(conn, mapper, switched)
+    updating.update(conn, mapper, switched)
     for _, triple in ipairs(switched) do session:_became_persistent(triple[1], triple[2]) end
   end
   return left
@@ -223,7 +225,7 @@ local function insert_new(session, conn, root, pairs_, dependencies, late)
     by_mapper(level, function(mapper, its)
       tell(mapper, "before_insert", conn, its)
       local rows = take_over_rows(session, conn, mapper, its)
-      if #rows > 0 then persistence.insert(conn, mapper, rows) end
+      if #rows > 0 then insertion.insert(conn, mapper, rows) end
       tell(mapper, "after_insert", conn, its)
       for _, pair in ipairs(rows) do session:_became_persistent(pair[1], pair[2]) end
     end)
@@ -245,7 +247,7 @@ local function update_mapper(session, conn, mapper, pairs_)
   end
   if #changed == 0 then return end
   changed = unique.in_order(conn, mapper, changed)
-  persistence.update(conn, mapper, changed)
+  updating.update(conn, mapper, changed)
   tell(mapper, "after_update", conn, changed)
   for _, triple in ipairs(changed) do session:_became_updated(triple[1], triple[2]) end
 end
@@ -264,7 +266,7 @@ local function delete_marked(session, conn, root, pairs_, dependencies)
   for i = #levels, 1, -1 do
     by_mapper(levels[i], function(mapper, its)
       tell(mapper, "before_delete", conn, its)
-      persistence.delete(conn, mapper, its)
+      delete(conn, mapper, its)
       tell(mapper, "after_delete", conn, its)
       for _, pair in ipairs(its) do session:_became_deleted(pair[1], pair[2]) end
     end)

@@ -11,9 +11,16 @@ local null = core.null
 --- Stands in `state.original` for a value that was never loaded.
 values.NOT_LOADED = setmetatable({}, { __tostring = function() return "not loaded" end })
 
+-- An instance in the place of a plain table: the flush will refuse it, and until
+-- then nobody looks inside.
+local function is_instance(value)
+  local mt = getmetatable(value)
+  return type(mt) == "table" and rawget(mt, "__no_json") ~= nil
+end
+
 --- Copies a value that can be changed in place.
 function values.copy(value)
-  if type(value) ~= "table" then return value end
+  if type(value) ~= "table" or is_instance(value) then return value end
   local copy = {}
   for key, inner in pairs(value) do copy[key] = values.copy(inner) end
   return setmetatable(copy, getmetatable(value))
@@ -23,7 +30,7 @@ end
 -- metatable tells.
 local function same(a, b)
   if a == b then return true end
-  if type(a) ~= "table" or type(b) ~= "table" then return false end
+  if type(a) ~= "table" or type(b) ~= "table" or is_instance(a) or is_instance(b) then return false end
   local count = 0
   for key, value in pairs(a) do
     if not same(value, b[key]) then return false end
@@ -42,6 +49,8 @@ end
 function values.changed(column, old, new)
   if coerce.is_expression(new) or coerce.is_query(new) then return true end
   if old == null or new == null or old == values.NOT_LOADED then return old ~= new end
+  -- an assigned table may be the former one, changed inside
+  if type(new) == "table" and column.type.track == "reassign" then return true end
   local family = column.type.family
   -- a sequence or a text may stand for a vector: compare what would be stored
   if family == "vector" or family == "bit" then return column.type:check(old) ~= column.type:check(new) end

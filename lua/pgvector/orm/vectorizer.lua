@@ -68,7 +68,11 @@ function Vectorizer._new(options)
   local dimensions = options.dimensions
   if not compat.is_integral(dimensions) or dimensions < 1 then
     errors.raise("ArgumentError", "vectorizer_relationship: dimensions: expected a positive whole number, got %s",
-      tostring(dimensions))
+      type(dimensions) == "number" and tostring(dimensions) or class.describe(dimensions))
+  end
+  if options.parent_kwargs ~= nil and type(options.parent_kwargs) ~= "table" then
+    errors.raise("ArgumentError", "vectorizer_relationship: parent_kwargs: expected a table of options, got %s",
+      class.describe(options.parent_kwargs))
   end
   check_name(options.target_schema, "target_schema")
   check_name(options.target_table, "target_table")

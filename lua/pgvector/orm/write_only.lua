@@ -61,4 +61,22 @@ function WriteOnlyList:select()
   return lazy.statement(self._relationship, self._owner, state)
 end
 
-return class.seal(WriteOnlyList)
+class.seal(WriteOnlyList)
+
+local methods = WriteOnlyList.__index
+
+local function refuse(self)
+  errors.raise("InvalidRequestError", "%s is write_only, it is never loaded: run list:select()",
+    rawget(self, "_relationship"):_describe())
+end
+
+-- `list[1]`, and on Lua 5.2 and later `#list` and `pairs(list)`, would find an
+-- empty list.
+function WriteOnlyList.__index(self, key)
+  if type(key) == "number" then refuse(self) end
+  return methods[key]
+end
+WriteOnlyList.__len = refuse
+WriteOnlyList.__pairs = refuse
+
+return WriteOnlyList

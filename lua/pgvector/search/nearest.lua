@@ -211,14 +211,14 @@ local function around_candidates(stmt, column, distance, refined, candidates, op
     errors.raise("ArgumentError", "nearest: within, via and relaxed_order need a primary key in %s", from:_describe())
   end
   local inner = selects.select(compat.unpack(keys)):add_columns(distance:label("distance"))
-  inner._where = stmt._where
+  inner._where, inner._heirs = stmt._where, stmt._heirs or inner._heirs
   local nearest = inner:order_by(distance):limit(candidates):cte("nearest",
     { materialized = true, nesting = true })
 
   local on = {}
   for i, key in ipairs(keys) do on[i] = key:eq(nearest.c[key.key]) end
   local outer = stmt:_copy()
-  outer._where = nil
+  outer._where, outer._heirs = nil, nil
   local shown = refined or nearest:_columns()[#keys + 1] -- a key may be called distance, too
   outer = outer:add_columns(shown:label(options.label)):select_from(from):join(nearest, on[2] and
     on[1]:and_(compat.unpack(on, 2)) or on[1])

@@ -148,15 +148,20 @@ function coerce.try_from(x)
   return type(x) == "table" and rawget(x, "__clause") or nil
 end
 
---- The condition without which something is not selected from: a model that
--- shares its table with others has, in the raw field `__criterion`, a function
--- `(from)` that returns one.
+--- Is it a model that inherits, or an alias of one? Its raw field `__criterion`
+-- is a function: see below. Its columns may have it in their field `_heir`, so
+-- that a statement which selects them knows of it.
+-- @treturn boolean
+function coerce.heir(x)
+  return type(x) == "table" and not marked(x, "_is_expression") and rawget(x, "__criterion") ~= nil
+end
+
+--- The condition without which something is not selected from, for a model that
+-- shares its table with others: `__criterion(from)`.
 -- @param x
 -- @treturn ?table condition
 function coerce.criterion(x)
-  if type(x) ~= "table" or marked(x, "_is_expression") then return nil end
-  local criterion = rawget(x, "__criterion")
-  return criterion and criterion(rawget(x, "__clause"))
+  return coerce.heir(x) and rawget(x, "__criterion")(rawget(x, "__clause")) or nil
 end
 
 --- A column named by a string key, or given as one.
@@ -171,7 +176,7 @@ function coerce.column_of(from, key, where)
     errors.raise("ArgumentError", "%s: %s has no column '%s'%s", where, from:_describe(), key,
       errors.did_you_mean(key, from:_keys()))
   end
-  if marked(key, "_is_expression") and key.__visit_name == "column" then return key end
+  if marked(key, "_is_expression") and key.__visit_name == "column" then return key._mapped or key end
   errors.raise("ArgumentError", "%s: expected a column or its name, got %s", where, coerce.describe(key))
 end
 

@@ -221,7 +221,7 @@ local function parse_target(target, where)
     if not target.table then
       errors.raise("ArgumentError", "%s: column '%s' belongs to no table", where, tostring(target.name))
     end
-    return target
+    return target._mapped or target
   end
   if type(target) ~= "string" then
     errors.raise("ArgumentError", "%s: expected \"table.column\" or a column, got %s", where,

@@ -22,7 +22,8 @@ dml.DML = DML
 function dml.target(x, where)
   local from = coerce.from(x, where)
   if from.__visit_name ~= "table" and not (from.__visit_name == "alias" and from.element.__visit_name == "table") then
-    errors.raise("ArgumentError", "%s: expected a table, got %s", where, from:_describe())
+    errors.raise("ArgumentError", "%s: expected a table, got %s%s", where, from:_describe(),
+      from.__visit_name == "join" and ": name one table, such as Model.__table" or "")
   end
   return from
 end

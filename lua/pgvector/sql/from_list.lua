@@ -16,8 +16,8 @@ local from_list = {}
 
 --- What `select:join(…)` was given, as steps. A relationship gives its own:
 -- an object with a raw field `__join_steps`, a function `(object)` that returns a
--- sequence of `{ from =, condition = }` and the FROM element they start from.
--- @treturn table sequence of `{ left=, right=, condition=, kind= }`
+-- sequence of `{ from =, condition =, entity = }` and the FROM element they start from.
+-- @treturn table sequence of `{ left=, right=, condition=, kind=, entity= }`
 function from_list.join_steps(method, left, target, condition, kind)
   local own_steps = type(target) == "table" and rawget(target, "__join_steps")
   if own_steps then
@@ -25,7 +25,7 @@ function from_list.join_steps(method, left, target, condition, kind)
     local steps = {}
     for i, step in ipairs(list) do
       steps[i] = { left = i == 1 and (left or start) or nil, right = step.from, condition = step.condition,
-                   kind = kind }
+                   kind = kind, entity = step.entity }
     end
     if condition ~= nil then
       steps[#steps].condition = steps[#steps].condition:and_(coerce.condition(condition, method))
@@ -34,7 +34,7 @@ function from_list.join_steps(method, left, target, condition, kind)
   end
   if condition ~= nil then condition = coerce.condition(condition, method) end
   return { { left = left, right = coerce.from(target, method), condition = condition, kind = kind,
-             criterion = coerce.criterion(target) } }
+             criterion = coerce.criterion(target), entity = target } }
 end
 
 -- Is `part` this FROM element or one inside it?
@@ -79,6 +79,15 @@ local function find(froms, part)
   end
 end
 
+-- A FROM element cannot stand in a statement twice.
+local function check_new(from, right)
+  right:_each_from(function(part)
+    if part.__visit_name ~= "join" and contains(from, part) then
+      errors.raise("ArgumentError", "join: %s stands in the statement already: join an alias of it", part:_describe())
+    end
+  end)
+end
+
 -- Applies the joins to the explicit FROM elements.
 local function apply_joins(statement, froms, selected)
   for _, step in ipairs(chain.items(statement._joins)) do
@@ -95,18 +104,60 @@ local function apply_joins(statement, froms, selected)
       if #froms == 0 then
         candidates = {}
         for _, from in ipairs(selected) do
-          if not rawequal(from, step.right) then candidates[#candidates + 1] = from end
+          if not contains(step.right, from) then candidates[#candidates + 1] = from end
         end
+        for _, from in ipairs(#candidates == 0 and selected or {}) do check_new(from, step.right) end
       end
       index = left_side(step, candidates)
       if #froms == 0 then froms[1], index = candidates[index], 1 end
     end
     local condition = step.condition
+    check_new(froms[index], step.right)
     if step.criterion then
       condition = (condition or joining.condition(froms[index], step.right)):and_(step.criterion)
     end
     froms[index] = selectable.join(froms[index], step.right, condition, step.kind)
   end
+end
+
+-- Models that inherit ---------------------------------------------------------
+
+--- What the models that inherit demand of the rows, unless they are joined.
+-- @tparam table statement
+-- @treturn table sequence of conditions
+function from_list.criteria(statement)
+  local list = {}
+  for _, entity in ipairs(statement._heirs) do
+    local joined = false
+    for _, step in ipairs(chain.items(statement._joins) or {}) do joined = joined or rawequal(step.entity, entity) end
+    if not joined then list[#list + 1] = coerce.criterion(entity) end
+  end
+  return list
+end
+
+--- Puts the tables of models that inherit in place of single ones of them: their
+-- attributes bring them all, unless the statement names the model's own.
+-- @tparam table statement
+-- @tparam table selected sequence of the FROM elements of its columns
+-- @treturn table the same or another
+function from_list.bring_heirs(statement, selected)
+  for _, entity in ipairs(statement._heirs or {}) do
+    local clause = rawget(entity, "__clause")
+    local there = clause.__visit_name ~= "join"
+    for _, from in ipairs(chain.items(statement._from) or {}) do there = there or contains(from, clause.right) end
+    for _, step in ipairs(chain.items(statement._joins) or {}) do
+      there = there or contains(step.right, clause.right)
+    end
+    for _, from in ipairs(selected) do there = there or from.__visit_name == "join" and contains(from, clause.right) end
+    if not there then
+      local left = { clause, [clause] = true }
+      for _, from in ipairs(selected) do
+        if not contains(clause, from) then left[#left + 1], left[from] = from, true end
+      end
+      selected = left
+    end
+  end
+  return selected
 end
 
 -- The FROM elements of the columns, and what the joins make of them and of
@@ -124,6 +175,7 @@ local function joined(statement, entities)
       traverse.collect_froms(entity.column, selected)
     end
   end
+  selected = from_list.bring_heirs(statement, selected)
   local froms = {}
   for i, from in ipairs(chain.items(statement._from) or {}) do froms[i] = from end
   if statement._joins then apply_joins(statement, froms, selected) end
@@ -145,9 +197,7 @@ function from_list.explicit(statement, entities) return (joined(statement, entit
 -- @treturn table sequence
 function from_list.of_select(statement, entities)
   local froms, selected = joined(statement, entities)
-  if statement._where then
-    for _, condition in ipairs(chain.items(statement._where)) do traverse.collect_froms(condition, selected) end
-  end
+  for _, condition in ipairs(statement:_conditions() or {}) do traverse.collect_froms(condition, selected) end
   -- what stands in a join does not stand beside it, too
   local covered, list = {}, {}
   local function cover(part) covered[part] = true end

@@ -15,10 +15,13 @@ Insert.__visit_name = "insert"
 Insert._kind = "insert"
 
 --- `INSERT INTO table`.
--- @param target a table or model
+-- @param target a table or model. A model whose rows tell by a column that they
+--   are its own has that column and the value in its raw field `__identity`
 -- @treturn table statement
 local function new(target)
-  return setmetatable({ _table = dml.target(target, "insert"), _target = target }, Insert)
+  return setmetatable({
+    _table = dml.target(target, "insert"), _target = target, _identity = rawget(target, "__identity"),
+  }, Insert)
 end
 
 local function is_rows(values)
@@ -202,6 +205,7 @@ function Insert:_assignments(keys)
   for _, column in ipairs(self._table:_columns()) do
     local default = column.default
     if self._has_all then default = nil end
+    if self._identity and rawequal(self._identity[1], column) then default = self._identity[2] end
     local present = parameters[column] ~= nil or default ~= nil
     for i = 1, #given do present = present or given[i][column] ~= nil end
     if present then

@@ -184,6 +184,7 @@ end
 -- column itself (for a mixin: the one it was copied from).
 function Table:_resolve(element, where)
   if constraints.is_column(element) then
+    element = element._mapped or element
     if element.table == self then return element end
     for _, col in ipairs(self._column_list) do
       if col:_stems_from(element) then return col end

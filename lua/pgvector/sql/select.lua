@@ -19,11 +19,32 @@ local append, ordering = chain.append, query.ordering
 local Select = class("Select", query.Query)
 Select.__visit_name = "select"
 
--- Adds what the things selected from demand of their rows.
-local function with_criteria(copy, ...)
+local function add_heir(copy, entity)
+  local heirs = {}
+  for i, known in ipairs(copy._heirs or {}) do
+    if rawequal(known, entity) then return end
+    heirs[i] = known
+  end
+  heirs[#heirs + 1] = entity
+  copy._heirs = heirs
+end
+
+-- Notes the models that inherit among what is selected or selected from, and
+-- those whose attributes stand in an expression: see coerce.heir.
+local function with_heirs(copy, ...)
   for i = 1, select("#", ...) do
-    local criterion = coerce.criterion((select(i, ...)))
-    if criterion then copy._where = append(copy._where, { criterion }) end
+    local item = select(i, ...)
+    if coerce.is_expression(item) then
+      if item.__visit_name ~= "column" then
+        traverse.walk(item, function(node)
+          if node.__visit_name == "column" and node._heir then add_heir(copy, node._heir) end
+        end)
+      elseif item._heir then
+        add_heir(copy, item._heir)
+      end
+    elseif coerce.heir(item) then
+      add_heir(copy, item)
+    end
   end
   return copy
 end
@@ -32,7 +53,7 @@ end
 -- @treturn table statement
 local function new(...)
   local items = projection.items("select", ...)
-  return with_criteria(setmetatable({ _what = append(nil, items) }, Select), ...)
+  return with_heirs(setmetatable({ _what = append(nil, items) }, Select), ...)
 end
 
 -- What it returns ---------------------------------------------------------------------
@@ -78,6 +99,20 @@ function Select:_with_entity_columns(fn)
   return copy
 end
 
+-- The conditions of WHERE, nil if there are none: the statement's own, and what
+-- models that share a table demand of its rows. Those that are joined have that
+-- in their ON.
+function Select:_conditions()
+  if not self._heirs then return chain.items(self._where) end
+  local m = memo(self)
+  if m.conditions == nil then
+    local list = from_list.criteria(self)
+    for _, condition in ipairs(chain.items(self._where) or {}) do list[#list + 1] = condition end
+    m.conditions = #list > 0 and list or false
+  end
+  return m.conditions or nil
+end
+
 -- The FROM elements to write: see from_list.
 function Select:_from_list()
   local m = memo(self)
@@ -91,7 +126,7 @@ function Select:add_columns(...)
   local items = projection.items("add_columns", ...)
   local copy = self:_copy()
   copy._what = append(self._what, items)
-  return with_criteria(copy, ...)
+  return with_heirs(copy, ...)
 end
 
 --- Replaces what is selected. Of the FROM elements those stay that were joined,
@@ -104,7 +139,7 @@ function Select:with_only_columns(...)
   if self._joins then
     copy._from, copy._joins = append(nil, from_list.explicit(self, self:_entities())), nil
   end
-  return with_criteria(copy, ...)
+  return with_heirs(copy, ...)
 end
 
 -- WHERE -------------------------------------------------------------------------------
@@ -156,7 +191,7 @@ function Select:select_from(...)
   for i = 1, n do list[i] = coerce.from(list[i], "select_from") end
   local copy = self:_copy()
   copy._from = append(self._from, list)
-  return with_criteria(copy, ...)
+  return with_heirs(copy, ...)
 end
 
 local function joined(self, method, left, target, condition, kind)
@@ -303,7 +338,7 @@ function Select:_used_froms()
     for _, column in ipairs(entity.columns) do traverse.collect_froms(column, found) end
   end
   for _, condition in ipairs(chain.items(self._where) or {}) do traverse.collect_froms(condition, found) end
-  return found
+  return from_list.bring_heirs(self, found)
 end
 
 class.seal(Select)

@@ -193,6 +193,18 @@ function base.expect_count(n, where, least)
   return n
 end
 
+--- How the ORM notices that a table was changed: `"reassign"` means only by
+-- assignment, nil also inside it.
+-- @param track what was given
+-- @tparam string name of the type
+-- @return track
+function base.expect_track(track, name)
+  if track ~= nil and track ~= "reassign" then
+    errors.raise("ArgumentError", "%s: track = %s, expected \"reassign\"", name, base.describe(track))
+  end
+  return track
+end
+
 --- The type of a value whose type nobody told: the server infers it.
 base.NULLTYPE = base.define("NullType", { ddl_name = "NULL", kind = "unknown", family = "unknown" })
 

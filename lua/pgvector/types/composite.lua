@@ -14,7 +14,7 @@ local composite = {}
 composite.ARRAY = base.define("ARRAY", { ddl_name = "ARRAY", family = "array", incomplete = "pg.ARRAY(pg.Text)" })
 local ARRAY = getmetatable(composite.ARRAY)
 
-local array_options = { dimensions = true }
+local array_options = { dimensions = true, track = true }
 
 -- OIDs of the built-in array types, by the OID of the element.
 local array_oids = {
@@ -38,6 +38,7 @@ function ARRAY:_configure(elem, options)
   if options.dimensions ~= nil then base.expect_count(options.dimensions, "the dimensions of ARRAY", 1) end
   return self:_with{
     incomplete = false, elem = elem, dimensions = options.dimensions,
+    track = base.expect_track(options.track, "ARRAY"),
     kind = (elem.bind_kind or elem.kind) .. "[]", result_kind = (elem.result_kind or elem.kind) .. "[]",
     oid = elem.oid and array_oids[elem.oid], dim = elem:bind_spec().dim, binary = elem.binary,
     type_name = elem.type_name and "_" .. elem.type_name, schema = elem.schema,
@@ -236,7 +237,7 @@ function TypeDecorator:_configure(options, ...)
     incomplete = false, impl = impl, bind = options.bind, result = options.result, null = options.null or false,
     sees_null = options.null or impl.sees_null, kind = impl.kind, bind_kind = impl.bind_kind,
     result_kind = impl.result_kind, oid = impl.oid, dim = impl.dim, family = impl.family, binary = impl.binary,
-    type_name = impl.type_name, schema = impl.schema, elem = impl.elem,
+    type_name = impl.type_name, schema = impl.schema, elem = impl.elem, track = impl.track,
   }
 end
 

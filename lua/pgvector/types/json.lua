@@ -88,10 +88,11 @@ local function is_object(value)
   return mt == object_mt or mt ~= array_mt and value[1] == nil
 end
 
--- Walks a document before it is written: a number that has no JSON form
--- raises, `replace(x)` is asked for a stand-in for one that would lose digits,
--- and a plain empty table is an object. Tables are copied only where something
--- was replaced. `member(x)`, if there is one, stands for the number `n` of an object.
+-- Walks a document before it is written: a number that has no JSON form raises,
+-- and so does a table whose metatable says why, in `__no_json`. `replace(x)` is
+-- asked for a stand-in for a number that would lose digits, and a plain empty
+-- table is an object. Tables are copied only where something was replaced.
+-- `member(x)`, if there is one, stands for the number `n` of an object.
 local function prepare(value, replace, seen, member)
   if type(value) == "number" then
     check_finite(value)
@@ -99,7 +100,9 @@ local function prepare(value, replace, seen, member)
     return replace(value)
   end
   if type(value) ~= "table" or value == json.null then return value end
-  if next(value) == nil and getmetatable(value) == nil then return json.object() end
+  local mt = getmetatable(value)
+  if mt == nil and next(value) == nil then return json.object() end
+  if type(mt) == "table" and rawget(mt, "__no_json") then refuse("%s", rawget(mt, "__no_json")) end
   if seen[value] then refuse("a table that contains itself cannot be written as JSON") end
   seen[value] = true
   local copy

@@ -1,6 +1,7 @@
 --- Sessions: when changes are written.
 -- @module pgvector.orm.session.flushing
 
+local class = require "pgvector.class"
 local compat = require "pgvector.compat"
 local errors = require "pgvector.errors"
 local Session = require "pgvector.orm.session.base"
@@ -26,6 +27,12 @@ function Session:flush()
   if heard then self:_tell("after_flush_postexec") end
 end
 
+-- Is there nothing to write? What is loaded is compared only where a listener
+-- may have changed it since the flush.
+function Session:_is_clean()
+  return self._new:empty() and self._deleted:empty() and (not self:_is_heard() or #self.dirty == 0)
+end
+
 function Session:_autoflush()
   if self.autoflush and not self._flushing then self:flush() end
 end
@@ -33,6 +40,9 @@ end
 --- Calls `fn(session)` without flushing before its queries.
 -- @return what fn returns
 function Session:no_autoflush(fn)
+  if type(fn) ~= "function" then
+    errors.raise("ArgumentError", "no_autoflush: expected a function, got %s", class.describe(fn))
+  end
   local before = self.autoflush
   self.autoflush = false
   local results = compat.pack(pcall(fn, self))

@@ -144,7 +144,10 @@ function Session:_mark_modified(object, state)
   if state.status == "persistent" then self._watched:add(object) end
 end
 
-function Session:_pin(object) self._watched:add(object) end
+-- One that is pending is held already.
+function Session:_pin(object, state)
+  if state.status == "persistent" then self._watched:add(object) end
+end
 
 -- Holds on to an instance as long as something of it may change unseen: a
 -- table or a list that was handed out.

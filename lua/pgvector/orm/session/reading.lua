@@ -1,6 +1,7 @@
 --- Sessions: single objects, by their keys and once more.
 -- @module pgvector.orm.session.reading
 
+local class = require "pgvector.class"
 local core = require "pgvector.core"
 local errors = require "pgvector.errors"
 local instance = require "pgvector.orm.instance"
@@ -106,6 +107,12 @@ local function along(self, object, state)
   return list
 end
 
+local function check_names(keys, where)
+  if keys == nil or type(keys) == "table" and #keys > 0 and not instance.state(keys) then return end
+  errors.raise("ArgumentError", "%s: expected a sequence of attributes' names, got %s", where,
+    type(keys) == "table" and next(keys) == nil and "an empty table" or class.describe(keys))
+end
+
 local function require_stored(self, object, where)
   local state = self:_require_here(object, where)
   if not state.identity then
@@ -119,6 +126,7 @@ end
 -- @tparam[opt] table keys sequence of attributes; default all
 function Session:refresh(object, keys)
   local state = self:_require_here(object, "refresh")
+  check_names(keys, "refresh")
   self:_autoflush()
   require_stored(self, object, "refresh")
   local others = keys and { object } or along(self, object, state)
@@ -133,6 +141,7 @@ end
 -- @tparam[opt] table keys sequence of attributes; default all
 function Session:expire(object, keys)
   local state = require_stored(self, object, "expire")
+  check_names(keys, "expire")
   for _, other in ipairs(keys and { object } or along(self, object, state)) do
     instance.expire(other, instance.state(other), keys)
   end

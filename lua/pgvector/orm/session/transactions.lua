@@ -48,7 +48,10 @@ function Session:begin(fn)
   end
   local transaction = self:_begun()
   if fn == nil then return transaction end
-  return within(transaction, fn, self)
+  local results = compat.pack(within(transaction, fn, self))
+  -- fn ended the transaction itself, and went on
+  if self._transaction or #self.new + #self.dirty + #self.deleted > 0 then self:commit() end
+  return compat.unpack(results, 1, results.n)
 end
 
 --- Sets a savepoint, after a flush.
@@ -98,8 +101,13 @@ end
 -- detached. The session can be used again.
 function Session:close()
   local transaction = root_of(self)
-  if transaction then transaction:_end() end
+  local innermost = self._transaction
   self:expunge_all()
+  while innermost do
+    innermost:_let_go()
+    innermost = innermost.parent
+  end
+  if transaction then transaction:_end() end
 end
 
 Session.__close = Session.close -- local session <close> = Session()

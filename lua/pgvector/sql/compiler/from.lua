@@ -58,7 +58,27 @@ function visit.join(c, from)
     c:visit(from.right)
   end
   c:write(" ON ")
-  c:visit(from.condition)
+  if not c.row_criteria then return c:visit(from.condition) end
+  local conditions = { from.condition }
+  visit.demanded(c, from.right, conditions)
+  c:conjunction(conditions)
+end
+
+-- Adds what is demanded of the rows of a FROM element (`row_criteria`), to
+-- stand in WHERE or in ON. What is joined to it has that in its own ON.
+function visit.demanded(c, from, conditions)
+  if from.__visit_name == "join" then return visit.demanded(c, from.left, conditions) end
+  for _, condition in ipairs(c.row_criteria(from)) do
+    conditions[#conditions + 1] = { __visit_name = "demanded_condition", element = condition, prec = condition.prec }
+  end
+end
+
+-- A query inside it may read the same rows; nothing is demanded of those.
+function visit.demanded_condition(c, node)
+  local before = c.row_criteria
+  c.row_criteria = nil
+  c:visit(node.element)
+  c.row_criteria = before
 end
 
 function visit.cte(c, from)

@@ -269,6 +269,9 @@ end
 
 function run(statement, options, map)
   local c = new(options, map)
+  -- `function(from)`: conditions for the rows of a FROM element, in the statement
+  -- itself and in all queries inside it
+  c.row_criteria = statement._row_criteria
   local kind = statement._kind
   if kind == "ddl" then c.literal_binds = "ddl" end
   compile_statement(c, statement)

@@ -4,6 +4,7 @@
 local chain = require "pgvector.util.chain"
 local errors = require "pgvector.errors"
 local identifiers = require "pgvector.sql.compiler.identifiers"
+local demanded = require("pgvector.sql.compiler.from").demanded
 
 local visit = {}
 
@@ -155,6 +156,14 @@ local function locking(c, lock)
   if lock.skip_locked then c:write(" SKIP LOCKED") end
 end
 
+-- The conditions, with what is demanded of the rows that the statement reads.
+local function with_row_criteria(c, froms, conditions)
+  local all = {}
+  for i, condition in ipairs(conditions or empty) do all[i] = condition end
+  for _, from in ipairs(froms) do demanded(c, from, all) end
+  return #all > 0 and all or nil
+end
+
 -- `mode`: "top", "from" (a subquery in FROM, which sees no sibling), "lateral",
 -- "cte", "nested" (a CTE of the select around it); nil for a subquery in an
 -- expression. `unique`: the columns are read by
@@ -195,9 +204,11 @@ function visit.select(c, statement, mode, unique)
     c:write(" FROM ")
     c:list(froms, ", ")
   end
-  if statement._where then
+  local conditions = statement:_conditions()
+  if c.row_criteria then conditions = with_row_criteria(c, froms, conditions) end
+  if conditions then
     c:write(" WHERE ")
-    c:conjunction(chain.items(statement._where))
+    c:conjunction(conditions)
   end
   clause(c, " GROUP BY ", statement._group_by)
   if statement._having then
