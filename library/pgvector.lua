@@ -1159,7 +1159,7 @@ function Function:column_valued(name) end
 ---@class pgvector.OverOptions
 ---@field partition_by? any an expression or a sequence of them
 ---@field order_by? any
----@field rows? { [1]: pgvector.FrameBound?, [2]: pgvector.FrameBound? } from, to: negative before the row, nil unbounded
+---@field rows? { [1]: pgvector.FrameBound?, [2]: pgvector.FrameBound? } from, to: negative before, nil unbounded
 ---@field range? { [1]: pgvector.FrameBound?, [2]: pgvector.FrameBound? }
 ---@field groups? { [1]: pgvector.FrameBound?, [2]: pgvector.FrameBound? }
 ---@field exclude? "current row"|"group"|"ties"|"no others"

@@ -65,7 +65,7 @@ function Compiler:visit(node, ...)
   return visitor(self, node, ...)
 end
 
---- Writes a node where nothing tells the type of a value: see pgvector.sql.compiler.constants.
+-- Write a node where nothing tells the type of a value: see pgvector.sql.compiler.constants.
 Compiler.constant, Compiler.constant_operand = constants.write, constants.operand
 
 --- Writes a node as an operand: in parentheses if it binds less tightly than `limit`.
