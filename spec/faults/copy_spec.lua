@@ -48,6 +48,22 @@ describe("COPY in", function()
     assert_usable()
   end)
 
+  it("tells a producer that goes on after the server's refusal of it again, and raises it", function()
+    local told, wanted = {}, 0
+    local _, err = pg.try(conn.copy_in, conn, "items", { "id", "title" }, function(copy)
+      for i = 1, 3000 do
+        local ok, refusal = pcall(copy.write_row, copy, i, ("x"):rep(1000))
+        if not ok then told[refusal] = true end
+        wanted = wanted + (ok and 0 or 1)
+      end
+    end)
+    assert.equal("23514", err.sqlstate)
+    assert.is_true(wanted > 1)
+    assert.same({ [err] = true }, told)
+    conn:rollback()
+    assert_usable()
+  end)
+
   for _, loop in ipairs(loops) do
     it("stops its producer under " .. loop.name, function()
       loop.run(function()

@@ -107,11 +107,14 @@ end
 -- @tparam ?number deadline in seconds of core.now(); nil waits for ever
 -- @raise the server's error, as a rule long before the last row
 function copy.put(link, buffer, deadline)
-  local heard = until_taken(link, function(pg) return pg:put_copy(buffer) end, deadline)
-  heard = link:_flush(deadline) or heard
-  if (heard or core.poll(link.pg:socket(), "r", 0)) and is_refused(link) then
-    copy.finish_in(link, "a row was refused", deadline):clear()
+  -- asked before sending: libpq reads by itself when it cannot send, and tells nobody
+  local heard = core.poll(link.pg:socket(), "r", 0)
+  if not (heard and is_refused(link)) then
+    heard = until_taken(link, function(pg) return pg:put_copy(buffer) end, deadline)
+    heard = link:_flush(deadline) or heard
+    if not (heard and is_refused(link)) then return end
   end
+  copy.finish_in(link, "a row was refused", deadline):clear()
 end
 
 --- Ends the COPY.

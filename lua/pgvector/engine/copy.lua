@@ -23,14 +23,25 @@ local BUFFER_SIZE = 65536
 local Copy = class("Copy")
 
 function Copy:_check()
+  if self._refused then error(self._refused, 0) end
   if self._done then errors.raise("InvalidRequestError", "this COPY is over") end
+end
+
+-- A producer that catches the server's refusal and goes on gets it again.
+function Copy:_send()
+  self:_check()
+  local ok, err = pcall(driver.put, self._link, self._buffer)
+  if not ok then
+    self._refused = err
+    error(err, 0)
+  end
 end
 
 --- Writes one row.
 -- @param ... the values, one for each column; nil is NULL
 function Copy:write_row(...)
   self:_check()
-  if self._buffer:row(...) >= BUFFER_SIZE then driver.put(self._link, self._buffer) end
+  if self._buffer:row(...) >= BUFFER_SIZE then self:_send() end
 end
 
 local function write_sequence(self, rows)
@@ -38,7 +49,7 @@ local function write_sequence(self, rows)
   local n = #rows
   while next_row <= n do
     next_row = buffer:rows(rows, next_row)
-    if #buffer >= BUFFER_SIZE then driver.put(self._link, buffer) end
+    if #buffer >= BUFFER_SIZE then self:_send() end
   end
 end
 
@@ -55,7 +66,7 @@ function Copy:write_rows(rows)
   self:_check()
   if is_callable(rows) then
     for row in rows do
-      if self._buffer:row_table(row) >= BUFFER_SIZE then driver.put(self._link, self._buffer) end
+      if self._buffer:row_table(row) >= BUFFER_SIZE then self:_send() end
     end
   elseif type(rows) == "table" then
     write_sequence(self, rows)
@@ -146,7 +157,7 @@ local function send_rows(conn, link, stmt, table_name, columns, list, source)
       copy:write_rows(source)
     end
     buffer:trailer()
-    driver.put(link, buffer)
+    copy:_send()
   end)
   copy._done = true
   if not ok then
