@@ -39,7 +39,7 @@ function Batch:add(job)
   local execution, link, plan = self.execution, self.link, job.plan
   if not plan.format then
     self.settled = self:settle() -- nothing can be asked in the middle
-    execution:complete(link, job)
+    execution.plans:complete(link, job)
   end
   local pipeline = self:_open()
   link.statement = job
@@ -78,7 +78,7 @@ end
 function Batch:run(jobs, before, after)
   local execution, link = self.execution, self.link
   -- nothing can be asked in the middle of it
-  for _, job in ipairs(jobs) do execution:complete(link, job) end
+  for _, job in ipairs(jobs) do execution.plans:complete(link, job) end
   if before then self:command(before) end
   local sent, err = pcall(function()
     for _, job in ipairs(jobs) do self:add(job) end

@@ -41,7 +41,7 @@ end
 local function decoder_of(execution, link, sql, columns)
   local description = execute.describe(link, "", sql, nil)
   local _, binary = execution.typeinfo:_kinds_of(link, description:oids())
-  local decoder = execution:_decoder(link, execution:_new_plan(), description, columns)
+  local decoder = execution.plans:decoder(link, execution.plans:fresh(), description, columns)
   description:clear()
   return decoder, binary and "binary" or "text"
 end

@@ -38,7 +38,7 @@ function Cursor._open(conn, compiled, values, options)
   local job = execution:job(link, compiled, values)
   link:_check_free()
   link.statement = job
-  execution:complete(link, job)
+  execution.plans:complete(link, job)
   conn._cursors = (conn._cursors or 0) + 1
   local name = "pgv_cursor_" .. conn._cursors
   local sql = ("DECLARE %s NO SCROLL CURSOR FOR %s"):format(name, compiled.sql)

@@ -40,7 +40,7 @@ function many.run(execution, link, list)
     rowcounts[i] = res:cmd_tuples() or 0
     rowcount = rowcount + rowcounts[i]
     if res:status() == "tuples_ok" then
-      local decoder, columns = execution:_decoder(link, job.plan, res, job.columns)
+      local decoder, columns = execution.plans:decoder(link, job.plan, res, job.columns)
       names = names or columns
       for _, row in ipairs(res:rows(decoder, 1, res:ntuples())) do rows[#rows + 1] = row end
     end

@@ -5,8 +5,8 @@ local Batch = require "pgvector.engine.batch"
 local class = require "pgvector.class"
 local compat = require "pgvector.compat"
 local errors = require "pgvector.errors"
-local Execution = require "pgvector.engine.execution"
 local observe = require "pgvector.engine.observe"
+local parameters = require "pgvector.engine.parameters"
 local Result = require "pgvector.engine.result"
 local search_settings = require "pgvector.engine.settings"
 local statement = require "pgvector.engine.statement"
@@ -104,7 +104,7 @@ function Pipeline:exec_sql(sql, params)
   elseif sql:find(";", 1, true) and tokenizer.statements(sql) > 1 then
     errors.raise("InvalidRequestError", "a script of several statements cannot run in a pipeline")
   end
-  local values, n = Execution.check_params(params)
+  local values, n = parameters.check(params)
   return expect(self, self._execution:text_job(self._link, sql, values, n), sql, params)
 end
 

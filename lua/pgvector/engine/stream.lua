@@ -51,7 +51,7 @@ local function send(execution, link, job, chunk)
   local plan = job.plan
   -- nothing can be looked up in the catalogs later, while rows arrive
   if not plan.decoder then plan.format = nil end
-  execution:complete(link, job)
+  execution.plans:complete(link, job)
   link:_check_idle()
   local ok, err = link.pg:send_params(job.sql, plan.encoder, job.values, job.n, plan.format)
   if not ok then link:_lost(err) end
@@ -99,7 +99,7 @@ local function run(conn, job_of, settings, chunk)
       return nil
     end
     columns = job.columns
-    decoder, names = execution:_decoder(link, job.plan, res, columns)
+    decoder, names = execution.plans:decoder(link, job.plan, res, columns)
     return function()
       local rows
       rows, res, status = read_batch(link, decoder, res, status)

@@ -3,11 +3,11 @@
 
 local class = require "pgvector.class"
 local errors = require "pgvector.errors"
-local Execution = require "pgvector.engine.execution"
 local life = require "pgvector.engine.connection.life"
 local many = require "pgvector.engine.many"
 local observe = require "pgvector.engine.observe"
 local options_of = require "pgvector.engine.options"
+local parameters = require "pgvector.engine.parameters"
 local pipelined = require "pgvector.engine.pipelined"
 local search_settings = require "pgvector.engine.settings"
 local statement = require "pgvector.engine.statement"
@@ -121,7 +121,7 @@ function Connection:exec_sql(sql, params)
   if type(sql) ~= "string" then
     errors.raise("ArgumentError", "exec_sql: expected SQL text, got %s", class.describe(sql))
   end
-  local values, n = Execution.check_params(params)
+  local values, n = parameters.check(params)
   if self.engine._hub._listeners then
     return observe.run(self, sql, params, run_sql, self, sql, values, n)
   end
