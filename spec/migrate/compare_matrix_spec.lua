@@ -142,6 +142,8 @@ local changes = {
   end, "drop_constraint" },
   { "what a foreign key does", references(), references{ ondelete = "CASCADE", deferrable = true,
     initially = "DEFERRED" }, "drop_constraint create_foreign_key" },
+  { "the columns that a foreign key sets", references{ ondelete = "SET NULL" },
+    references{ ondelete = "SET NULL (owner_id)" }, "drop_constraint create_foreign_key" },
 
   { "an index that is new", with(function() return column("t", pg.Text) end),
     with(function() return pg.Column{ "t", pg.Text, index = true } end), "create_index" },

@@ -62,6 +62,10 @@ CREATE TABLE items (
       constraints.ForeignKeyConstraint({ "a", "b" }, { "owners.id", "owners.kind" },
         { onupdate = "restrict", ondelete = "set null", match = "full" }),
       "FOREIGN KEY (a, b) REFERENCES owners (id, kind) MATCH FULL ON DELETE SET NULL ON UPDATE RESTRICT" },
+    { "a foreign key that sets some columns",
+      constraints.ForeignKeyConstraint({ "a", "b" }, { "owners.id", "owners.kind" },
+        { ondelete = 'set  null ( b,"Odd, or not")' }),
+      'FOREIGN KEY (a, b) REFERENCES owners (id, kind) ON DELETE SET NULL (b, "Odd, or not")' },
     { "an exclusion", constraints.ExcludeConstraint({ { "a", "=" }, { "b", "&&" } }, { using = "gist", where = "a > 0" }),
       "EXCLUDE USING gist (a WITH =, b WITH &&) WHERE (a > 0)" },
   }
@@ -156,6 +160,11 @@ describe("a foreign key", function()
     { "owners", {}, "not of the form" }, { "a.b.c.d", {}, "not of the form" }, { "a..b", {}, "not of the form" },
     { 5, {}, "expected \"table.column\"" },
     { "a.b", { ondelete = "CASCADE; DROP TABLE x" }, "ondelete: unexpected" },
+    { "a.b", { ondelete = "CASCADE (x)" }, "ondelete: unexpected" },
+    { "a.b", { ondelete = "SET NUL (x)" }, "ondelete: unexpected 'SET NUL', did you mean 'SET NULL'" },
+    { "a.b", { ondelete = "SET NULL (x; y)" }, "expected names of columns in 'SET NULL %(x; y%)'" },
+    { "a.b", { ondelete = "SET NULL ()" }, "expected names of columns in 'SET NULL %(%)'" },
+    { "a.b", { onupdate = "SET NULL (x)" }, "onupdate: unexpected" },
     { "a.b", { onupdate = "cascad" }, "did you mean 'CASCADE'" }, { "a.b", { match = "half" }, "match: unexpected" },
     { "a.b", { initially = "later" }, "initially: unexpected" }, { "a.b", { on_delete = "CASCADE" }, "did you mean 'ondelete'" },
   }

@@ -69,6 +69,8 @@ cases["every constraint"] = function(metadata)
     pg.Column{ "during", pg.Type "int4range" },
     pg.ForeignKeyConstraint({ "pb", "pa" }, { "parents.b", "parents.a" },
       { match = "FULL", ondelete = "RESTRICT" }),
+    pg.ForeignKeyConstraint({ "pb", "pa" }, { "parents.b", "parents.a" },
+      { name = "some", ondelete = "SET NULL (pa)" }),
     pg.UniqueConstraint("pa", "pb"),
     pg.UniqueConstraint("pb", { name = "u", nulls_not_distinct = true, include = { "pa" }, deferrable = true,
       comment = "a comment" }),

@@ -68,7 +68,7 @@ local function add_foreign_key(ends, tbl, key)
     many.options.cascade = "all, delete-orphan"
     many.options.passive_deletes = key.ondelete == "CASCADE" or nil
   else
-    many.options.passive_deletes = key.ondelete == "SET NULL" or nil
+    many.options.passive_deletes = key.ondelete and key.ondelete:find("^SET NULL") and true or nil
   end
   link(ends, one, many)
 end

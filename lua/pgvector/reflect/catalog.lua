@@ -6,6 +6,7 @@
 -- @module pgvector.reflect.catalog
 
 local column_type = require "pgvector.reflect.types"
+local identifiers = require "pgvector.sql.compiler.identifiers"
 local index_methods = require "pgvector.sql.index_methods"
 local queries = require "pgvector.reflect.queries"
 
@@ -127,12 +128,21 @@ function read_constraint.x(tbl, row)
   table.insert(tbl.exclude_constraints, fact)
 end
 
+-- As constraints.ForeignKeyConstraint has it.
+local function delete_action(row)
+  local action = actions[row.ondelete]
+  if #row.set_columns == 0 then return action end
+  local names = {}
+  for i, name in ipairs(row.set_columns) do names[i] = identifiers.quote(name) end
+  return ("%s (%s)"):format(action, table.concat(names, ", "))
+end
+
 function read_constraint.f(tbl, row)
   table.insert(tbl.foreign_keys, timing({
     name = row.name, column_names = row.columns, comment = row.comment, referred_schema = row.referred_schema,
     referred_table = row.referred_table, referred_columns = row.referred_columns,
     referred_visible = row.referred_visible, onupdate = actions[row.onupdate],
-    ondelete = actions[row.ondelete],
+    ondelete = delete_action(row),
     match = row.match == "f" and "FULL" or nil, not_valid = row.not_valid or nil,
   }, row))
 end

@@ -30,6 +30,12 @@ local function column_names(numbers, relation)
     :format(numbers, relation)
 end
 
+-- The array of numbers that JSON holds.
+local function numbers_of(json)
+  return ([[ARRAY(SELECT n.number::int2 FROM pg_catalog.jsonb_array_elements_text(NULLIF(%s, 'null'))
+    WITH ORDINALITY AS n (number, place) ORDER BY n.place)]]):format(json)
+end
+
 --- Tables and views. $2: their names, as an array, or NULL.
 queries.relations = [[
 SELECT c.oid, n.nspname AS schema, c.relname AS name, c.relkind AS kind, c.relpersistence AS persistence,
@@ -89,7 +95,7 @@ WHERE a.attrelid = ANY ($1::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attrelid, a.attnum]]
 
 --- Constraints of the tables $1. A foreign key to a partitioned table has further rows, one for each
--- partition of that.
+-- partition of that. confdelsetcols came with PostgreSQL 15.
 queries.constraints = [[
 SELECT c.conrelid AS relation, c.conname AS name, c.contype AS kind, c.condeferrable AS deferrable,
   c.condeferred AS deferred, NOT c.convalidated AS not_valid, c.connoinherit AS no_inherit,
@@ -102,7 +108,8 @@ SELECT c.conrelid AS relation, c.conname AS name, c.contype AS kind, c.condeferr
   r.relname AS referred_table, rn.nspname AS referred_schema,
   pg_catalog.pg_table_is_visible(r.oid) AS referred_visible,
   ]] .. column_names("c.confkey", "c.confrelid") .. [[ AS referred_columns,
-  c.confupdtype AS onupdate, c.confdeltype AS ondelete, c.confmatchtype AS match
+  c.confupdtype AS onupdate, c.confdeltype AS ondelete, c.confmatchtype AS match,
+  ]] .. column_names(numbers_of("pg_catalog.to_jsonb(c) -> 'confdelsetcols'"), "c.conrelid") .. [[ AS set_columns
 FROM pg_catalog.pg_constraint AS c
 LEFT JOIN pg_catalog.pg_class AS r ON r.oid = c.confrelid
 LEFT JOIN pg_catalog.pg_namespace AS rn ON rn.oid = r.relnamespace

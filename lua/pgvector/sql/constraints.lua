@@ -50,6 +50,25 @@ local function keyword(value, known, where)
   return upper
 end
 
+-- What ON DELETE does; SET NULL and SET DEFAULT may name the columns that they
+-- set (PostgreSQL 15), of which each is a name or one in double quotes.
+local function delete_action(value)
+  local action, list = tostring(value):match("^%s*([sS][eE][tT]%s+%a+)%s*%((.*)%)%s*$")
+  if not action then return keyword(value, referential_actions, "ForeignKey ondelete") end
+  action = keyword((action:gsub("%s+", " ")), referential_actions, "ForeignKey ondelete")
+  local names, rest = {}, list .. ","
+  while rest ~= "" do
+    local quoted, after = rest:match('^%s*"(.-)"%s*,()')
+    local plain, after_plain = rest:match('^%s*([^%s",]+)%s*,()')
+    if not (quoted or plain) then
+      errors.raise("ArgumentError", "ForeignKey ondelete: expected names of columns in '%s'", value)
+    end
+    names[#names + 1] = identifiers.quote(quoted or plain)
+    rest = rest:sub(after or after_plain)
+  end
+  return ("%s (%s)"):format(action, table.concat(names, ", "))
+end
+
 --- Checks an operator before it goes into a statement.
 function constraints.check_operator(operator, where)
   if type(operator) ~= "string" or not operator:find("^[%+%-%*/<>=~!@#%%%^&|`%?]+$")
@@ -249,6 +268,7 @@ end
 
 --- FOREIGN KEY over one or more columns:
 -- `ForeignKeyConstraint({ "a", "b" }, { "t.a", "t.b" }, { ondelete=, onupdate=, match=, … })`.
+-- `ondelete = "SET NULL (a)"` names the columns to be set, as the database calls them.
 local ForeignKeyConstraint = class("ForeignKeyConstraint", Constraint)
 ForeignKeyConstraint.__visit_name = "foreign_key_constraint"
 ForeignKeyConstraint._prefix = "fk"
@@ -265,7 +285,7 @@ function ForeignKeyConstraint._new(elements, targets, options)
     errors.raise("ArgumentError", "ForeignKeyConstraint: %d columns refer to %d", #elements, #targets)
   end
   local self = init(ForeignKeyConstraint, elements, options, foreign_options)
-  self.ondelete = keyword(self.ondelete, referential_actions, "ForeignKey ondelete")
+  self.ondelete = self.ondelete and delete_action(self.ondelete)
   self.onupdate = keyword(self.onupdate, referential_actions, "ForeignKey onupdate")
   self.match = keyword(self.match, match_types, "ForeignKey match")
   self.targets = {}
