@@ -3,6 +3,8 @@
 local orm_db = require "spec.support.orm_db"
 local pg = require "pgvector"
 
+local orm = pg.orm
+
 local function raises(class, fn, ...)
   local ok, err = pcall(fn, ...)
   assert.is_false(ok, "nothing was raised")
@@ -146,7 +148,7 @@ describe("a version", function()
 end)
 
 describe("unique values", function()
-  local d, User, Place
+  local d, User, Place, Doc, Chunk
   setup(function()
     d = orm_db.create(function(Base)
       User = Base:model("users", {
@@ -158,6 +160,16 @@ describe("unique values", function()
         id = pg.Column{ pg.Integer, primary_key = true },
         room = pg.Column{ pg.Integer, nullable = false }, seat = pg.Column{ pg.Integer, nullable = false },
         pg.UniqueConstraint("room", "seat"),
+      })
+      Doc = Base:model("docs", {
+        id = pg.Column{ pg.Integer, primary_key = true },
+        chunks = orm.relationship("chunks", { back_populates = "doc", order_by = "seq", cascade = "all, delete-orphan" }),
+      })
+      Chunk = Base:model("chunks", {
+        id = pg.Column{ pg.Integer, primary_key = true }, seq = pg.Column{ pg.Integer, nullable = false },
+        doc_id = pg.Column{ pg.ForeignKey "docs.id", nullable = false },
+        doc = orm.relationship("docs", { back_populates = "chunks" }),
+        pg.UniqueConstraint("doc_id", "seq"),
       })
     end)
   end)
@@ -234,6 +246,18 @@ describe("unique values", function()
     b.email, b.nick = "a", "A"
     session:commit()
     assert.equal("aA c-", emails())
+  end)
+
+  it("of a row that is deleted are free for a new one that a relationship gives its key", function()
+    local doc = Doc{ chunks = { Chunk{ seq = 1 }, Chunk{ seq = 2 } } }
+    session:add(doc)
+    session:commit()
+    doc.chunks = { Chunk{ seq = 1 }, Chunk{ seq = 2 } }
+    session:commit()
+    session:delete(doc.chunks[1])
+    session:add(Chunk{ seq = 1, doc = doc })
+    session:commit()
+    assert.equal("4:2 5:1", d.psql "SELECT string_agg(id || ':' || seq, ' ' ORDER BY id) FROM chunks")
   end)
 
   it("that are really taken are refused by the server", function()

@@ -284,9 +284,12 @@ end
 
 -- Makes way for unique values that rows take from others which give them up
 -- only later: new ones from those that change or go, changed ones from those that go.
-local function make_way(conn, new, dirty, deleted)
+local function make_way(conn, dependencies, new, dirty, deleted)
   if not dirty and not deleted then return end
   local changed, giving = {}, {}
+  -- keys of parents are among those values
+  for _, pair in ipairs(new or {}) do dependencies:sync(pair[1], pair[2]) end
+  for _, pair in ipairs(dirty or {}) do dependencies:sync(pair[1], pair[2]) end
   for _, pair in ipairs(dirty or {}) do
     if next(pair[2].original) ~= nil then changed[#changed + 1] = pair end
   end
@@ -314,7 +317,7 @@ function unit_of_work.flush(session, conn)
 
   local late = {}
   for _, root in ipairs(ordered) do
-    make_way(conn, new[root], dirty[root], deleted[root])
+    make_way(conn, dependencies, new[root], dirty[root], deleted[root])
     if new[root] then insert_new(session, conn, root, new[root], dependencies, late) end
     if dirty[root] then update_changed(session, conn, dirty[root], dependencies, late) end
   end
