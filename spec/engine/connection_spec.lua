@@ -165,6 +165,56 @@ describe("a connection", function()
     end)
   end)
 
+  for _, verb in ipairs{ "commit", "rollback" } do
+    it("ends its Transaction and Savepoint objects with conn:" .. verb .. "(), which then leave the next one alone", function()
+      engine:connect(function(conn)
+        local tx = conn:begin()
+        local outer = conn:begin_nested()
+        local inner = conn:begin_nested()
+        conn[verb](conn)
+        assert.same({ false, false, false }, { tx.is_active, outer.is_active, inner.is_active })
+        conn:exec_sql("INSERT INTO items VALUES (1, 'a')")
+        for _, scope in ipairs{ tx, outer, inner } do
+          scope:close()
+          assert.equal("InvalidRequestError", (select(2, pg.try(scope.rollback, scope))).class)
+          assert.equal("InvalidRequestError", (select(2, pg.try(scope.commit, scope))).class)
+        end
+        assert.is_true(conn:in_transaction())
+        conn:commit()
+      end)
+      assert.equal(1, count())
+    end)
+  end
+
+  it("ends the savepoints within the one that is ended", function()
+    engine:begin(function(conn)
+      local outer, inner = conn:begin_nested(), conn:begin_nested()
+      outer:rollback()
+      assert.same({ false, false }, { outer.is_active, inner.is_active })
+      assert.equal("this savepoint is over already", (select(2, pg.try(inner.commit, inner))).message)
+      assert.equal(1, conn:exec_sql("SELECT 1"):scalar())
+    end)
+  end)
+
+  it("lets a function within a savepoint end the transaction", function()
+    engine:connect(function(conn)
+      conn:begin_nested(function()
+        conn:exec_sql("INSERT INTO items VALUES (1, 'a')")
+        conn:commit()
+      end)
+      assert.is_false(conn:in_transaction())
+    end)
+    assert.equal(1, count())
+  end)
+
+  it("refuses what is no function", function()
+    engine:connect(function(conn)
+      assert.equal("begin: expected a function, got number", (select(2, pg.try(conn.begin, conn, 5))).message)
+      assert.equal("begin_nested: expected a function, got number",
+        (select(2, pg.try(conn.begin_nested, conn, 5))).message)
+    end)
+  end)
+
   it("runs without a transaction under AUTOCOMMIT", function()
     engine:connect(function(conn)
       conn:execution_options{ isolation_level = "AUTOCOMMIT" }

@@ -36,6 +36,7 @@ function Connection._new(engine, link)
     _begun = false,       -- is a transaction open?
     _succeeded = false,   -- has a statement succeeded in it?
     _savepoints = 0,
+    _scopes = {},         -- open Transaction and Savepoint objects, the innermost last
     _transaction = 0,     -- the number of the transaction
     _isolation = of._isolation, _readonly = of._readonly, _deferrable = of._deferrable, _timeout = of._timeout,
     _stream = of._stream, _yield_per = of._yield_per, _schema_map = of._schema_map, -- see engine.options

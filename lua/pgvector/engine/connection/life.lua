@@ -25,12 +25,21 @@ function Connection:_live_link()
   return link
 end
 
+-- The transaction is over, and so are the objects that stand for it and for
+-- its savepoints: they must not end the next one.
+function Connection:_ended()
+  self._begun = false
+  for _, scope in ipairs(self._scopes) do scope.is_active = false end
+  self._scopes = {}
+end
+
 --- Gives the connection back; what was not committed is rolled back. Idempotent.
 function Connection:close()
   if self._closed then return end
   local err = self.engine._hub._listeners and observe.leaving(self)
   local link = self._link
-  self._closed, self._link, self._begun = true, nil, false
+  self._closed, self._link = true, nil
+  Connection._ended(self)
   if link then self.engine:_give_back(link) end
   if err then error(err, 0) end
 end
@@ -39,7 +48,8 @@ end
 function Connection:invalidate()
   self:_check_open()
   local link = self._link
-  self._link, self._begun = nil, false
+  self._link = nil
+  self:_ended()
   if link then
     link:close()
     self.engine:_give_back(link)

@@ -5,67 +5,82 @@ local class = require "pgvector.class"
 local compat = require "pgvector.compat"
 local errors = require "pgvector.errors"
 
-local Transaction = class("Transaction")
+-- What both have in common. A connection lists what is open, the innermost last.
+local Scope = class("Scope")
+
+local function open(Scope_, conn, name)
+  local self = setmetatable({ _conn = conn, _name = name, is_active = true }, Scope_)
+  table.insert(conn._scopes, self)
+  return self
+end
+
+function Scope:_check_active()
+  if not self.is_active then
+    errors.raise("InvalidRequestError", "this %s is over already", self._what)
+  end
+end
+
+--- Rolls back unless it is over. Idempotent.
+function Scope:close()
+  if self.is_active then self:rollback() end
+end
+
+Scope.__close = Scope.close -- local tx <close> = conn:begin()
+
+local Transaction = class("Transaction", Scope)
+Transaction._what = "transaction"
 
 --- Begins a transaction on a connection that has none.
-function Transaction._begin(conn)
-  return setmetatable({ _conn = conn, is_active = true }, Transaction)
-end
-
-function Transaction:_finish(verb)
-  if not self.is_active then
-    errors.raise("InvalidRequestError", "this transaction is over already")
-  end
-  self.is_active = false
-  self._conn[verb](self._conn)
-end
+function Transaction._begin(conn) return open(Transaction, conn) end
 
 --- Commits.
-function Transaction:commit() self:_finish("commit") end
-
---- Rolls back.
-function Transaction:rollback() self:_finish("rollback") end
-
---- Rolls back if neither commit nor rollback was called. Idempotent.
-function Transaction:close()
-  if self.is_active then self:_finish("rollback") end
+function Transaction:commit()
+  self:_check_active()
+  self._conn:commit()
 end
 
-Transaction.__close = Transaction.close -- local tx <close> = conn:begin()
+--- Rolls back.
+function Transaction:rollback()
+  self:_check_active()
+  self._conn:rollback()
+end
 
-local Savepoint = class("Savepoint")
+local Savepoint = class("Savepoint", Scope)
+Savepoint._what = "savepoint"
 
 --- Sets a savepoint.
 function Savepoint._begin(conn)
   conn._savepoints = conn._savepoints + 1
-  local self = setmetatable({ _conn = conn, _name = "pgv_" .. conn._savepoints, is_active = true }, Savepoint)
-  conn:_command("SAVEPOINT " .. self._name)
-  return self
+  local name = "pgv_" .. conn._savepoints
+  conn:_command("SAVEPOINT " .. name)
+  return open(Savepoint, conn, name)
 end
 
-function Savepoint:_finish(...)
-  if not self.is_active then
-    errors.raise("InvalidRequestError", "this savepoint is over already")
-  end
-  self.is_active = false
-  for i = 1, select("#", ...) do self._conn:_command((select(i, ...)) .. self._name) end
+-- It is over, and so are those within it.
+function Savepoint:_over()
+  self:_check_active()
+  local scopes = self._conn._scopes
+  local ended
+  repeat
+    ended = table.remove(scopes)
+    ended.is_active = false
+  until ended == self
 end
 
 --- Keeps what was done since the savepoint.
-function Savepoint:commit() self:_finish("RELEASE SAVEPOINT ") end
+function Savepoint:commit()
+  self:_over()
+  self._conn:_command("RELEASE SAVEPOINT " .. self._name)
+end
 
 --- Takes back what was done since the savepoint; the transaction goes on.
 function Savepoint:rollback()
+  self:_check_active()
   self._conn:_close_reader()
-  self:_finish("ROLLBACK TO SAVEPOINT ", "RELEASE SAVEPOINT ")
+  self:_over()
+  self._conn:_command("ROLLBACK TO SAVEPOINT " .. self._name)
+  self._conn:_command("RELEASE SAVEPOINT " .. self._name)
 end
-
---- Rolls back to the savepoint unless it is over. Idempotent.
-function Savepoint:close()
-  if self.is_active then self:rollback() end
-end
-
-Savepoint.__close = Savepoint.close
 
 local scope = { Transaction = class.seal(Transaction), Savepoint = class.seal(Savepoint) }
 

@@ -50,11 +50,18 @@ function Connection:_begin()
   observe.tell(self, "begin")
 end
 
+local function check_function(where, fn)
+  if fn ~= nil and type(fn) ~= "function" then
+    errors.raise("ArgumentError", "%s: expected a function, got %s", where, type(fn))
+  end
+end
+
 --- Begins a transaction explicitly.
 -- @tparam[opt] function fn called with the connection: COMMIT on return,
 --   ROLLBACK and re-raise on error; its results are passed through
 -- @treturn Transaction with commit, rollback, close; without fn
 function Connection:begin(fn)
+  check_function("begin", fn)
   self:_live_link()
   if self._begun then
     errors.raise("InvalidRequestError",
@@ -79,6 +86,7 @@ end
 -- @tparam[opt] function fn as with begin
 -- @treturn Savepoint with commit, rollback, close; without fn
 function Connection:begin_nested(fn)
+  check_function("begin_nested", fn)
   self:_autobegin()
   if not self._begun then self:_begin() end
   self._succeeded = true
@@ -93,7 +101,7 @@ function Connection:_end(verb)
   link:_check_free()
   observe.tell(self, verb:lower())
   local in_error = link.pg:transaction_status() == "inerror"
-  self._begun = false
+  self:_ended()
   if link.opening then -- nothing was done in it
     link.opening = nil
     return
