@@ -315,6 +315,16 @@ describe("a connection", function()
     assert.same({ "SELECT $1::text", "'x'", "number" }, lines[2])
   end)
 
+  it("logs a statement that fails, too", function()
+    local lines = {}
+    local loud = pg.create_engine(engine._keywords, { echo = function(sql, params, ms)
+      lines[#lines + 1] = { sql, params, ms >= 0 }
+    end })
+    pcall(loud.connect, loud, function(conn) conn:exec_sql("SELECT 1 / $1::int", { 0 }) end)
+    loud:dispose()
+    assert.same({ "SELECT 1 / $1::int", "0", true }, lines[2])
+  end)
+
   it("shows no parameters with hide_parameters, and vectors only in short", function()
     local hiding = pg.create_engine(engine._keywords, { hide_parameters = true })
     local _, err = pg.try(hiding.connect, hiding, function(conn) conn:exec_sql("SELECT $1::int / 0", { 7 }) end)

@@ -49,6 +49,13 @@ describe("copy_in", function()
     end)
   end)
 
+  it("writes documents as JSON also into a table that is given by name", function()
+    engine:begin(function(conn)
+      conn:copy_in("docs", { "id", "meta" }, { { 1, { a = { 1, pg.null } } }, { 2, pg.null } })
+      assert.same({ a = { 1, pg.null } }, conn:exec_sql("SELECT meta FROM docs WHERE id = 1"):scalar())
+    end)
+  end)
+
   it("takes a sequence of rows, an iterator, or a result", function()
     engine:begin(function(conn)
       assert.equal(2, conn:copy_in("docs", { "id", "title" }, { { 1, "a" }, { 2, nil, n = 2 } }))

@@ -28,6 +28,66 @@ describe("execute", function()
   before_each(function() engine:begin(function(conn) conn:exec_sql("TRUNCATE docs") end) end)
   after_each(function() assert.equal(0, engine:pool_status().checked_out) end)
 
+  it("takes expressions among the values of rows", function()
+    engine:begin(function(conn)
+      conn:execute(pg.insert(docs), {
+        { id = 1, title = pg.default, meta = pg.literal({ a = 1 }, pg.JSONB) },
+        { id = 2, title = pg.func.upper("b"), tags = pg.func.string_to_array("x,y", ",") },
+        { id = 3, title = "c" },
+      })
+      conn:execute(pg.update(docs):where(docs.c.id:eq(pg.bindparam "b_id")), { b_id = 3, title = docs.c.title .. "!" })
+      local rows = conn:execute(pg.select(docs.c.title, docs.c.meta, docs.c.tags):order_by(docs.c.id)):all()
+      assert.same({ "untitled", "B", "c!" }, { rows[1].title, rows[2].title, rows[3].title })
+      assert.same({ a = 1 }, rows[1].meta)
+      assert.same({ "x", "y" }, rows[2].tags)
+      assert.equal(pg.vector{ 1, 2 },
+        conn:execute(pg.text "SELECT :v", { v = pg.literal({ 1, 2 }, pg.VECTOR(2)) }):scalar())
+    end)
+    engine:connect(function(conn)
+      assert.error_matches(function()
+        conn:execute(pg.select(docs.c.id):where(docs.c.id:eq(pg.bindparam "x")), { x = pg.func.now() })
+      end, "params: 'x': expected a value, got a SQL expression")
+    end)
+  end)
+
+  it("takes pg.literal for a parameter of raw SQL whose type nothing else tells", function()
+    engine:connect(function(conn)
+      local row = conn:exec_sql("SELECT $1 AS a, $2 AS b, $3 AS c", {
+        pg.literal({ 1, 2 }, pg.ARRAY(pg.Integer)), "text", pg.literal({ a = 1 }, pg.JSONB),
+      }):one()
+      assert.same({ 1, 2 }, row.a)
+      assert.equal("text", row.b)
+      assert.same({ a = 1 }, row.c)
+      assert.error_matches(function() conn:exec_sql("SELECT $1", { pg.func.now() }) end,
+        "params: %$1: expected a value, got a SQL expression")
+    end)
+  end)
+
+  it("takes a list for a named parameter of in_ and not_in", function()
+    engine:begin(function(conn)
+      conn:execute(pg.insert(docs), { { id = 1 }, { id = 2 }, { id = 3 } })
+      local some = pg.select(docs.c.id):where(docs.c.id:in_(pg.bindparam "ids")):order_by(docs.c.id)
+      assert.same({ 1, 3 }, conn:execute(some, { ids = { 3, 1 } }):scalars():all())
+      assert.same({}, conn:execute(some, { ids = {} }):scalars():all())
+      local others = pg.select(docs.c.id):where(docs.c.id:not_in(pg.bindparam "ids"))
+      assert.same({ 2 }, conn:execute(others, { ids = { 3, 1 } }):scalars():all())
+    end)
+  end)
+
+  it("does nothing for an empty list of rows", function()
+    engine:begin(function(conn)
+      assert.equal(0, conn:execute(pg.insert(docs), {}).rowcount)
+      local result = conn:execute(pg.insert(docs):returning(docs.c.id, docs.c.title), {})
+      assert.same({ "id", "title" }, result:keys())
+      assert.same({}, result:all())
+      assert.equal(0, conn:exec_sql("SELECT count(*) FROM docs"):scalar())
+      conn:execute(pg.insert(docs):values{ id = 100 }, {})
+      assert.equal(2, conn:execute(pg.insert(docs), { {}, {} }).rowcount)
+      assert.equal(1, conn:execute(pg.insert(docs)).rowcount)
+      assert.equal(4, conn:exec_sql("SELECT count(*) FROM docs"):scalar())
+    end)
+  end)
+
   it("converts values by the columns' types, both ways", function()
     engine:begin(function(conn)
       conn:execute(pg.insert(docs):values{

@@ -96,6 +96,14 @@ describe("a result", function()
     assert.equal("fetchmany: expected a positive integer, got 0", err.message)
   end)
 
+  it("leaves out arrays and documents that are equal", function()
+    assert.equal(1, #run("SELECT ARRAY[1, 2] UNION ALL SELECT ARRAY[1, 2]"):unique():all())
+    assert.equal(2, #run("SELECT ARRAY['1', '2'] UNION ALL SELECT ARRAY['1,2']"):scalars():unique():all())
+    local documents = [[SELECT d::jsonb FROM unnest(ARRAY[
+      '{"a": [1, null], "b": {}}', '{"b": {}, "a": [1, null]}', '{"a": [1, 2], "b": {}}', '[]', '{}', '[]']) AS d]]
+    assert.equal(4, #run(documents):scalars():unique():all())
+  end)
+
   it("leaves out duplicates", function()
     local sql = "SELECT * FROM (VALUES (1, 'a'), (1, 'a'), (1, NULL), (2, 'a'), (1, NULL)) AS t (x, y)"
     assert.equal(3, #run(sql):unique():all())

@@ -57,6 +57,8 @@ end)
 describe("create_engine", function()
   local wrong = {
     { { pool_sise = 3 }, "create_engine: unknown option 'pool_sise', did you mean 'pool_size'?" },
+    { { pool_size = 1.5 }, "create_engine: pool_size: expected a whole number, got 1.5" },
+    { { max_overflow = 0.5 }, "create_engine: max_overflow: expected a whole number, got 0.5" },
     { { pool_size = "3" }, "create_engine: pool_size: expected a number, got string" },
     { { isolation_level = "CEREALIZABLE" },
       "isolation_level: unknown level 'CEREALIZABLE', did you mean 'SERIALIZABLE'?" },

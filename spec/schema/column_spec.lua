@@ -78,7 +78,6 @@ describe("Column", function()
     { "two types", "two types", { "a", types.Text, types.Text } },
     { "a name behind the type", "the name goes first", { types.Text, "a" } },
     { "a table as default", "a table would be shared", { "a", types.JSONB, default = {} } },
-    { "a table as server default", "a table would be shared", { "a", types.JSONB, server_default = {} } },
     { "a flag that is none", "primary_key: expected a boolean", { "a", types.Text, primary_key = "yes" } },
     { "a computed column with a default", "no default", { "a", types.Text, column.Computed "1", default = 1 } },
     { "an identity with a server default", "no other server%-side default",

@@ -12,6 +12,18 @@ local function told(ctx)
   return table.concat(list, " ")
 end
 
+describe("a server default", function()
+  for _, case in ipairs{
+    { pg.JSONB, { a = { 1 } }, [['{"a":[1]}']] }, { pg.ARRAY(pg.Text), {}, "ARRAY[]::TEXT[]" },
+    { pg.VECTOR(2), { 0, 1 }, "'[0,1]'" }, { pg.VECTOR(2), pg.vector{ 0, 1 }, "'[0,1]'" },
+  } do
+    it("may be a table that the type takes: " .. case[3], function()
+      local tbl = pg.Table("t", pg.MetaData(), { pg.Column{ "a", case[1], server_default = case[2] } })
+      assert.matches(" DEFAULT " .. case[3], tostring(pg.CreateTable(tbl)), 1, true)
+    end)
+  end
+end)
+
 describe("a default", function()
   local calls = 0
   local t = pg.Table("t", pg.MetaData(), {

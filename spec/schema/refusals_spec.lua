@@ -81,6 +81,9 @@ describe("a definition", function()
     ["Column server_default: the server evaluates it"] = function()
       pg.Column{ "a", pg.Integer, server_default = function() return 1 end }
     end,
+    ["Column comment: expected a string, got number"] = function() pg.Column{ "a", pg.Integer, comment = 5 } end,
+    ["Column info: expected a table, got number"] = function() pg.Column{ "a", pg.Integer, info = 5 } end,
+    ["Column default: a table would be shared between rows"] = function() pg.Column{ "a", pg.JSONB, default = {} } end,
     ["literal: a function is not a value"] = function() pg.literal(print, pg.JSONB) end,
   }
   for text, make in pairs(refused) do

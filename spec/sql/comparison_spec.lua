@@ -77,6 +77,8 @@ describe("IN", function()
     { function() return t.id:in_{ 1, null } end, "items.id = ANY($1)", { { 1, null } } },
     { function() return t.id:in_{ 1, o.id, 3 } end, "items.id IN ($1, owners.id, $2)", { 1, 3 } },
     { function() return t.id:not_in{ o.id } end, "items.id NOT IN (owners.id)" },
+    { function() return t.id:in_(pg.bindparam("ids", { value = { 1, 2 }, type = pg.ARRAY(pg.BigInteger) })) end,
+      "items.id = ANY($1)", { { 1, 2 } } },
     { function() return t.id:in_(pg.select(o.id)) end, "items.id IN (SELECT owners.id FROM owners)" },
     { function() return t.id:not_in(pg.select(o.id)) end, "items.id NOT IN (SELECT owners.id FROM owners)" },
     { function() return t.id:in_(pg.select(o.id):scalar_subquery()) end, "items.id IN (SELECT owners.id FROM owners)" },
@@ -111,6 +113,13 @@ describe("IN", function()
     assert.are.equal("TEXT[]", array_type(unknown:in_{ "a" }))
     assert.are.equal("BOOLEAN[]", array_type(unknown:in_{ true, null }))
     assert.are.equal("TEXT[]", array_type(unknown:in_{}))
+  end)
+
+  it("says what else than a list it wants", function()
+    assert.error_matches(function() t.id:in_(pg.select(o.id):subquery "s") end,
+      "in_: expected a sequence or a select, got 's': select a column of it")
+    assert.error_matches(function() t.id:not_in(pg.select(o.id):cte "s") end, "not_in: .* got 's': select a column of it")
+    assert.error_matches(function() t.id:in_(t.tags) end, "for an array column write")
   end)
 
   it("does not keep the caller's list", function()

@@ -61,6 +61,9 @@ describe("SELECT", function()
     { s:limit(5):limit(null), "SELECT items.id FROM items" },
     { s:limit(pg.select(func.count(o.id))),
       "SELECT items.id FROM items LIMIT (SELECT count(owners.id) AS count_1 FROM owners)" },
+    { s:limit(1):fetch(5), "SELECT items.id FROM items FETCH FIRST $1 ROWS ONLY", { 5 } },
+    { s:fetch(5):limit(1), "SELECT items.id FROM items LIMIT $1", { 1 } },
+    { pg.select(s:limit(1):label "x"), "SELECT (SELECT items.id FROM items LIMIT $1) AS x", { 1 } },
     { s:order_by(t.id):fetch(5), "SELECT items.id FROM items ORDER BY items.id FETCH FIRST $1 ROWS ONLY", { 5 } },
     { s:order_by(t.id):offset(2):fetch(5, { with_ties = true }),
       "SELECT items.id FROM items ORDER BY items.id OFFSET $1 FETCH FIRST $2 ROWS WITH TIES", { 2, 5 } },
@@ -229,6 +232,15 @@ describe("an alias", function()
     { pg.select(items:alias().c.id, items:alias().c.id),
       "SELECT items_1.id, items_2.id FROM items AS items_1, items AS items_2" },
     { pg.select(items:alias("Order").c.id), 'SELECT "Order".id FROM items AS "Order"' },
+    { pg.select(a:alias("z").c.id, a.c.id), "SELECT z.id, a.id FROM items AS z, items AS a" },
+    { pg.select(b:alias().c.id, b.c.id), "SELECT items_1.id, items_2.id FROM items AS items_1, items AS items_2" },
+    { pg.select(s:subquery("x"):alias("y").c.id), "SELECT y.id FROM (SELECT items.id FROM items) AS y" },
+    { pg.select(s:lateral("x"):alias("y").c.id), "SELECT y.id FROM LATERAL (SELECT items.id FROM items) AS y" },
+    { pg.select(items:tablesample(func.bernoulli(5)):alias("y").c.id),
+      "SELECT y.id FROM items AS y TABLESAMPLE bernoulli($1)", { 5 } },
+    { pg.select(func.generate_series(1, 2):table_valued("n", { with_ordinality = "o" }):alias("y").c.o),
+      "SELECT y.o FROM generate_series($1, $2) WITH ORDINALITY AS y(n, o)", { 1, 2 } },
+    { pg.select(s:cte("x"):alias("y"):alias("z").c.id), "WITH x AS (SELECT items.id FROM items) SELECT z.id FROM x AS z" },
     { pg.select(a.c.id):join(owners), "SELECT a.id FROM items AS a JOIN owners ON owners.id = a.owner_id" },
   }
 end)
@@ -356,6 +368,7 @@ end)
 
 describe("a set operation", function()
   local a, b = pg.select(t.id), pg.select(o.id)
+  local renamed = pg.Table("renamed", pg.MetaData(), { pg.Column{ "When", pg.Integer, key = "w" } })
   cases{
     { pg.union(a, b), "SELECT items.id FROM items UNION SELECT owners.id FROM owners" },
     { a:union_all(b), "SELECT items.id FROM items UNION ALL SELECT owners.id FROM owners" },
@@ -369,6 +382,10 @@ describe("a set operation", function()
     { pg.union(a, b):order_by(t.id:desc()):limit(3):offset(1),
       "SELECT items.id FROM items UNION SELECT owners.id FROM owners ORDER BY id DESC LIMIT $1 OFFSET $2", { 3, 1 } },
     { pg.union(a, b):order_by(o.id), "SELECT items.id FROM items UNION SELECT owners.id FROM owners ORDER BY id" },
+    { pg.union(pg.select(renamed.c.w), a):order_by "w",
+      'SELECT renamed."When" FROM renamed UNION SELECT items.id FROM items ORDER BY "When"' },
+    { pg.union(pg.select(renamed.c.w), a):order_by "When",
+      'SELECT renamed."When" FROM renamed UNION SELECT items.id FROM items ORDER BY "When"' },
     { pg.select(pg.union(a, b):subquery("u").c.id),
       "SELECT u.id FROM (SELECT items.id FROM items UNION SELECT owners.id FROM owners) AS u" },
     { pg.union(pg.select((t.id + 1):label "n"), b):order_by "n",

@@ -1,3 +1,4 @@
+local pg = require "pgvector"
 local json = require "pgvector.types.json"
 local null = require("pgvector.core").null
 local errors = require "pgvector.errors"
@@ -66,6 +67,13 @@ for _, name in ipairs{ "dkjson", "cjson" } do
     it("writes strings as they are", function()
       assert.are.equal('"a\\"b\\\\c"', json.encode 'a"b\\c')
       assert.are.equal('é"\n', json.decode '"é\\"\\n"')
+    end)
+
+    it("refuses expressions, types and other objects of this library", function()
+      refuses(function() json.encode{ at = pg.func.now() } end, "a Function cannot be written as JSON")
+      refuses(function() json.encode(pg.default) end, "a ColumnElement cannot be written as JSON")
+      refuses(function() json.encode(pg.Integer) end, "a Integer cannot be written as JSON")
+      refuses(function() json.encode{ { pg.literal({ 1 }, pg.JSONB) } } end, "a ColumnElement cannot be written as JSON")
     end)
 
     it("refuses what JSON does not have", function()

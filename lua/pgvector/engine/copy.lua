@@ -8,6 +8,7 @@ local driver = require "pgvector.driver.copy"
 local errors = require "pgvector.errors"
 local execute = require "pgvector.driver.execute"
 local identifiers = require "pgvector.sql.compiler.identifiers"
+local json = require "pgvector.types.json"
 local observe = require "pgvector.engine.observe"
 local SchemaMap = require "pgvector.sql.schema_map"
 
@@ -107,6 +108,13 @@ local function resolve(target, wanted, map)
   return SchemaMap.qualified(map, from), columns
 end
 
+-- JSON of a table that is given by name: documents may be text or Lua tables.
+local function as_document(value)
+  if type(value) == "table" then return json.encode(value) end
+  return value
+end
+local undeclared = { json = as_document, jsonb = as_document }
+
 -- Binary COPY converts nothing, so the encoder goes by the types that the table
 -- really has; the declaration adds what only it knows (JSON, type decorators).
 local function encoder_for(execution, link, table_name, columns, list)
@@ -125,7 +133,7 @@ local function encoder_for(execution, link, table_name, columns, list)
       kind = kind, oid = oids[i], name = column.name,
       elem_oid = kind:find("%[%]$") and execution.typeinfo:_element_of(oids[i]) or nil,
       dim = sized and mods[i] > 0 and mods[i] or nil,
-      convert = declared and declared.convert, null = declared and declared.null,
+      convert = declared and declared.convert or undeclared[kind], null = declared and declared.null,
       binary = execution.typeinfo.kinds[oids[i]] ~= false,
     }
   end

@@ -48,6 +48,7 @@ function Execution:decorate(link, err)
   if statement then
     err.sql = statement.sql
     err.params = self:_describe(statement.values, statement.n)
+    self:log(statement.sql, err.params, statement.started and core.now() - statement.started or 0)
   end
 end
 
@@ -97,7 +98,8 @@ end
 -- @tparam number n
 -- @treturn table
 function Execution:text_job(link, sql, values, n)
-  return { plan = self.plans:of_text(link, sql, values, n), sql = sql, values = values, n = n }
+  local plain, typed = parameters.unwrapped(values, n)
+  return { plan = self.plans:of_text(link, sql, plain, n, typed), sql = sql, values = plain, n = n }
 end
 
 --- The name under which a statement is, or is to be, prepared.
@@ -171,6 +173,7 @@ function Execution:run_job(link, job)
   link:_check_free() -- before the statement of whoever is at work is overwritten
   link.statement = job
   local started = self.echo and core.now()
+  job.started = started
   local res = self:retrying(link, { job.plan }, self._send, job)
   link.statement = nil
   if started then self:log(job.sql, self:_describe(job.values, job.n), core.now() - started) end

@@ -3,6 +3,7 @@
 
 local cancel = require "pgvector.driver.cancel"
 local class = require "pgvector.class"
+local compat = require "pgvector.compat"
 local Connection = require "pgvector.engine.connection"
 local errors = require "pgvector.errors"
 local execute = require "pgvector.driver.execute"
@@ -51,6 +52,11 @@ local function read_options(given)
       errors.raise("ArgumentError", "create_engine: %s: expected a %s, got %s", name, wanted, type(value))
     end
     options[name] = value
+  end
+  for _, name in ipairs{ "pool_size", "max_overflow" } do
+    if not compat.is_integral(options[name]) then
+      errors.raise("ArgumentError", "create_engine: %s: expected a whole number, got %s", name, tostring(options[name]))
+    end
   end
   local limit = options.statement_timeout
   if limit and (limit < 0 or limit ~= limit) then
@@ -191,6 +197,9 @@ end
 -- @treturn Connection without fn; its close() returns it to the pool
 -- @raise OperationalError if the server cannot be reached, TimeoutError if all are out
 function Engine:connect(fn)
+  if fn ~= nil and type(fn) ~= "function" then
+    errors.raise("ArgumentError", "connect: expected a function, got %s", type(fn))
+  end
   local conn = Connection._new(self, self._pool:checkout())
   if self._hub._listeners then self:_tell_checkout(conn) end
   if fn == nil then return conn end

@@ -51,4 +51,14 @@ function many.run(execution, link, list)
   return result
 end
 
+--- The result of running a statement for no rows.
+-- @tparam table compiled
+-- @treturn Result
+function many.nothing(compiled)
+  if not compiled.columns then return Result._counted(0) end
+  local names = {}
+  for i, column in ipairs(compiled.columns) do names[i] = column.name end
+  return Result._listed({}, names, 0)
+end
+
 return many

@@ -1,6 +1,7 @@
 --- The values that go with a statement: checked, and shown in errors and logs.
 -- @module pgvector.engine.parameters
 
+local coerce = require "pgvector.sql.coerce"
 local compat = require "pgvector.compat"
 local core = require "pgvector.core"
 local errors = require "pgvector.errors"
@@ -34,6 +35,29 @@ function parameters.describe(values, n)
   for i = 1, math.min(n, 10) do parts[i] = show(values[i]) end
   if n > 10 then parts[11] = ("… %d in all"):format(n) end
   return table.concat(parts, ", ")
+end
+
+--- Takes the values out of `pg.literal(value, type)`.
+-- @tparam ?table values
+-- @tparam number n
+-- @treturn ?table values
+-- @treturn ?table position → type; nil if there was none
+function parameters.unwrapped(values, n)
+  local plain, typed
+  for i = 1, n do
+    local value = values[i]
+    if type(value) == "table" and coerce.is_expression(value) then
+      if value.__visit_name ~= "bind" then
+        errors.raise("ArgumentError", "params: $%d: expected a value, got a SQL expression", i)
+      end
+      if not plain then
+        plain, typed = { n = n }, {}
+        for j = 1, n do plain[j] = values[j] end
+      end
+      plain[i], typed[i] = value.value, value.type
+    end
+  end
+  return plain or values, typed
 end
 
 -- The protocol counts parameters in 16 bits.

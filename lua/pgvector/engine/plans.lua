@@ -102,18 +102,20 @@ local function raw_kinds(values, n)
   return kinds, table.concat(kinds, ",")
 end
 
-function Plans:_add_raw_encoder(link, plan, sql, kinds)
+function Plans:_add_raw_encoder(link, plan, sql, kinds, typed)
   local specs = {}
   for i, kind in ipairs(kinds) do
-    local oid
-    if kind == "bool" then
+    local oid, type_ = nil, typed and typed[i]
+    if type_ then
+      specs[i] = self:_complete_spec(link, type_:bind_spec(), type_)
+    elseif kind == "bool" then
       oid = 16
     elseif kind == "bit" then
       oid = 1560
     elseif kind ~= "unknown" then
       oid = self.typeinfo:_oid_of(link, kind)
     end
-    specs[i] = { kind = kind, oid = oid }
+    specs[i] = specs[i] or { kind = kind, oid = oid }
   end
   if #kinds > 0 then plan.encoder = core.encoder(specs) end
   plan.key = key_of(sql, specs)
@@ -186,15 +188,16 @@ end
 -- @tparam string sql with $1 … $n
 -- @tparam ?table values
 -- @tparam number n
-function Plans:of_text(link, sql, values, n)
+-- @tparam ?table typed types that some of the values were given
+function Plans:of_text(link, sql, values, n, typed)
   local kinds, kinds_key = raw_kinds(values, n)
   local key = kinds_key .. ":" .. sql
-  local plan = self.by_text.by_key[key]
+  local plan = not typed and self.by_text.by_key[key]
   if plan and plan.generation == self.typeinfo.generation then return plan end
   plan = self:fresh()
   plan.alone = is_copy(sql)
-  self:_add_raw_encoder(link, plan, sql, kinds)
-  keep(self.by_text, key, plan)
+  self:_add_raw_encoder(link, plan, sql, kinds, typed)
+  if not typed then keep(self.by_text, key, plan) end
   return plan
 end
 

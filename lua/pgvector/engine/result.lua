@@ -8,6 +8,7 @@ local class = require "pgvector.class"
 local compat = require "pgvector.compat"
 local core = require "pgvector.core"
 local errors = require "pgvector.errors"
+local json = require "pgvector.types.json"
 
 local null = core.null
 
@@ -74,11 +75,27 @@ function Listed:clear() self.list = {} end
 
 local Fetch = class("Fetch")
 
--- A key that equal values share. Plain values by type and text; objects by
--- identity, through a number each gets when first seen.
+local is_data = { [getmetatable(json.array())] = "[", [getmetatable(json.object())] = "{" }
+
+-- An array's or a document's elements, in an order that is always the same.
+local function key_of_elements(self, value, mark)
+  local parts = {}
+  for key, element in pairs(value) do
+    local key_text, text = self:_key_of(key), self:_key_of(element)
+    parts[#parts + 1] = #key_text .. ":" .. key_text .. #text .. ":" .. text
+  end
+  table.sort(parts)
+  return (next(value) == nil and mark or "") .. table.concat(parts)
+end
+
+-- A key that equal values share. Plain values by type and text, arrays and
+-- documents by their elements; objects by identity, through a number each gets
+-- when first seen.
 function Fetch:_key_of(value)
   local t = type(value)
   if t == "table" then
+    local mt = getmetatable(value)
+    if mt == nil or is_data[mt] then return key_of_elements(self, value, is_data[mt]) end
     local ids = self._ids or { n = 0 }
     self._ids = ids
     if not ids[value] then

@@ -2,6 +2,7 @@
 -- @module pgvector.engine.statement
 
 local class = require "pgvector.class"
+local coerce = require "pgvector.sql.coerce"
 local compiler = require "pgvector.sql.compiler"
 local errors = require "pgvector.errors"
 
@@ -25,6 +26,11 @@ end
 --- Is this a list of rows, for executemany?
 function statement.is_row_list(params)
   return params ~= nil and type(params[1]) == "table"
+end
+
+--- Is this an insert of no rows: an empty list for a statement without values?
+function statement.is_nothing(stmt, params)
+  return params ~= nil and next(params) == nil and stmt.__visit_name == "insert" and not stmt._rows and not stmt._select
 end
 
 local takes_columns = { insert = true, update = true }
@@ -88,6 +94,37 @@ local function compile_for(stmt, row, map)
   return shape.compiled
 end
 
+-- Statements that take expressions among their values, and how.
+local taking = {
+  insert = function(stmt, exprs) return stmt:values(exprs) end,
+  update = function(stmt, exprs) return stmt:values(exprs) end,
+  text = function(stmt, exprs) return stmt:bindparams(exprs) end,
+}
+
+-- A row's expressions (`pg.default`, `func.now()`, `pg.literal`) belong into the
+-- statement. Returns it and what is left of the row.
+local function with_expressions(stmt, row)
+  local exprs, left
+  for key, value in pairs(row) do
+    if type(value) == "table" and coerce.is_expression(value) then
+      exprs = exprs or {}
+      exprs[key] = value
+    end
+  end
+  if not exprs then return stmt, row end
+  local take = taking[stmt.__visit_name]
+  if not take then
+    errors.raise("ArgumentError", "params: '%s': expected a value, got a SQL expression", tostring(next(exprs)))
+  end
+  for key, value in pairs(row) do
+    if not exprs[key] then
+      left = left or {}
+      left[key] = value
+    end
+  end
+  return take(stmt, exprs), left
+end
+
 --- Compiles a statement for one execution.
 -- @param stmt what `check` let through
 -- @tparam ?table params values by name
@@ -96,6 +133,7 @@ end
 -- @treturn table values in $n order
 function statement.compile(stmt, params, map)
   if params and next(params) == nil then params = nil end
+  if params then stmt, params = with_expressions(stmt, params) end
   local compiled = params and compile_for(stmt, params, map) or compiler.compile(stmt, nil, map)
   return compiled, compiler.values(compiled, params)
 end
@@ -111,8 +149,15 @@ function statement.compile_rows(stmt, rows, map)
     if type(row) ~= "table" then
       errors.raise("ArgumentError", "params: row %d: expected a table, got %s", i, type(row))
     end
-    local compiled = compile_for(stmt, row, map)
-    jobs[i] = { compiled = compiled, values = compiler.values(compiled, row) }
+    local compiled, values
+    local of_row, left = with_expressions(stmt, row)
+    if of_row == stmt then
+      compiled = compile_for(stmt, row, map)
+      values = compiler.values(compiled, row)
+    else
+      compiled, values = statement.compile(of_row, left, map)
+    end
+    jobs[i] = { compiled = compiled, values = values }
   end
   return jobs
 end

@@ -215,10 +215,11 @@ function Column._new(...)
   self.autoincrement = nil
   self.nullable = options.nullable
   if self.nullable == nil then self.nullable = not self.primary_key end
-  for _, option in ipairs{ "default", "onupdate", "server_default", "server_onupdate" } do
+  for _, option in ipairs{ "default", "onupdate" } do
     self[option] = check_default(options[option], option)
   end
   for _, option in ipairs{ "server_default", "server_onupdate" } do
+    self[option] = options[option]
     if type(self[option]) == "function" then
       errors.raise("ArgumentError", "Column %s: the server evaluates it: a function of Lua is a default or an onupdate",
         option)
@@ -228,6 +229,11 @@ function Column._new(...)
   if options.name ~= nil then set_once(self, "name", naming.check(options.name, "column name"), "names") end
   if options.as ~= nil and self.type then self.type = self.type:_read_as(options.as) end
   self.key = options.key
+  for option, kind in pairs{ comment = "string", info = "table" } do
+    if options[option] ~= nil and type(options[option]) ~= kind then
+      errors.raise("ArgumentError", "Column %s: expected a %s, got %s", option, kind, class.describe(options[option]))
+    end
+  end
   self.comment, self.info = options.comment, options.info or {}
   self.deferred_group, self.validate = options.deferred_group, options.validate
   self:_check()

@@ -185,7 +185,17 @@ local function in_(self, values, negated)
       or node{ __visit_name = "scalar_select", element = values, type = NULLTYPE }
     return binary(self, negated and operators.not_in or operators.in_, right, Boolean)
   end
+  if coerce.is_from(values) then
+    errors.raise("ArgumentError", "%s: expected a sequence or a select, got %s: select a column of it", where,
+      values:_describe())
+  end
   if coerce.is_expression(values) then
+    if values.__visit_name == "bind" and values.key and self.__visit_name ~= "tuple" then
+      return node{
+        __visit_name = "in_array", operand = self, negated = negated, prec = operators.eq.prec, type = Boolean,
+        array = values.type.family == "array" and values or base.with(values, { type = types.ARRAY(self.type) }),
+      }
+    end
     if values.__visit_name == "scalar_select" or values.__visit_name == "tuple" then
       return binary(self, negated and operators.not_in or operators.in_, values, Boolean)
     end
@@ -206,7 +216,8 @@ local function in_(self, values, negated)
   return in_array(self, values, n, negated)
 end
 
---- `self = ANY($n)` for a sequence of values (an empty one matches nothing),
+--- `self = ANY($n)` for a sequence of values (an empty one matches nothing) or
+-- for a `pg.bindparam` that gets one,
 -- `self IN (SELECT …)` for a select, `self IN (a, $n, …)` if expressions occur.
 -- @tparam table values
 -- @treturn table condition

@@ -85,8 +85,15 @@ end
 function CompoundSelect:_by_output_name(item)
   if item.__visit_name == "ordering" then
     return base.with(item, { element = self:_by_output_name(item.element) })
-  elseif item.__visit_name == "name_reference" or item.__visit_name == "literal_column" then
+  elseif item.__visit_name == "literal_column" then
     return item
+  elseif item.__visit_name == "name_reference" then
+    local of_key
+    for _, entry in ipairs(self:_selected()) do
+      if entry.name == item.name then return item end
+      if entry.key == item.name then of_key = entry end
+    end
+    return of_key and of_key.name and named(of_key.name) or item
   end
   for _, arm in ipairs(self._arms) do
     for i, entry in ipairs(arm:_selected()) do

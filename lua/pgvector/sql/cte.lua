@@ -59,6 +59,11 @@ function CTE:union(...) return united(self, "UNION", { ... }, select("#", ...)) 
 -- @treturn table CTE
 function CTE:union_all(...) return united(self, "UNION ALL", { ... }, select("#", ...)) end
 
+--- `FROM name AS other`.
+-- @tparam[opt] string name
+-- @treturn table alias
+function CTE:alias(name) return selectable.Alias:_new(self, name) end
+
 class.seal(CTE)
 
 return cte

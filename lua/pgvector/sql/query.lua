@@ -65,6 +65,11 @@ end
 -- @treturn table expression
 function Query:scalar_subquery() return self:_scalar() end
 
+--- The SELECT as a value with a name: `(SELECT …) AS name`.
+-- @tparam string name
+-- @treturn table expression
+function Query:label(name) return self:_scalar():label(name) end
+
 --- `EXISTS (SELECT …)`.
 -- @treturn table condition
 function Query:exists()
@@ -127,12 +132,13 @@ local function limit_method(field, where)
       copy[field] = nil
     else
       copy[field] = count(x, where)
+      if field == "_limit" then copy._fetch = nil end
     end
     return copy
   end
 end
 
---- `LIMIT n`; `limit(pg.null)` removes it.
+--- `LIMIT n`, in the place of a `fetch`; `limit(pg.null)` removes it.
 -- @treturn table statement
 Query.limit = limit_method("_limit", "limit")
 
@@ -140,13 +146,14 @@ Query.limit = limit_method("_limit", "limit")
 -- @treturn table statement
 Query.offset = limit_method("_offset", "offset")
 
---- `FETCH FIRST n ROWS ONLY`, or `WITH TIES`.
+--- `FETCH FIRST n ROWS ONLY`, or `WITH TIES`, in the place of a `limit`.
 -- @param n
 -- @tparam[opt] table options `with_ties = true`
 -- @treturn table statement
 function Query:fetch(n, options)
   options = errors.check_options(options, { with_ties = true }, "fetch")
   local copy = self:_copy()
+  copy._limit = nil
   copy._fetch = { count = count(n, "fetch"), with_ties = options.with_ties }
   return copy
 end

@@ -169,10 +169,23 @@ function Alias:_new(source, name, columns)
   return alias
 end
 
+--- The same thing under another name: SQL does not allow an alias of an alias.
+-- @tparam[opt] string name
+-- @treturn table alias
+function Alias:alias(name)
+  local copy = getmetatable(self):_new(self.element, name, self:_columns())
+  for field, value in pairs(self) do
+    if field ~= "name" and rawget(copy, field) == nil then copy[field] = value end
+  end
+  return copy
+end
+
 function Alias:_describe()
   if self.name then return "'" .. self.name .. "'" end
   return self.element._is_from and "an alias of " .. self.element:_describe() or "a subquery"
 end
+
+class.seal(Alias)
 
 --- `(SELECT …) AS name`.
 local Subquery = class("Subquery", Alias)

@@ -76,15 +76,23 @@ end
 
 --- Gives values to parameters. `pg.literal(value, type)` and
 -- `pg.bindparam(name, { type = … })` tell a type too.
--- @tparam table values by name; parameters as `pg.bindparam` may stand in a sequence
+-- @tparam table values by name; parameters as `pg.bindparam` may stand in a
+--   sequence, or be the arguments themselves
 -- @treturn table text
-function TextClause:bindparams(values)
+function TextClause:bindparams(values, ...)
   if type(values) ~= "table" then errors.raise("ArgumentError", "text: expected a table of values by name") end
+  if coerce.is_expression(values) then values = { values, ... } end
   local parameters = {}
   for name, bind in pairs(self.parameters) do parameters[name] = bind end
   for key, value in pairs(values) do
     local name = key
-    if type(key) == "number" and coerce.is_expression(value) and value.key then name = value.key end
+    if type(key) == "number" then
+      if not (coerce.is_expression(value) and value.__visit_name == "bind" and value.key) then
+        errors.raise("ArgumentError", "text: bindparams: argument %d: expected a pg.bindparam, got %s", key,
+          class.describe(value))
+      end
+      name = value.key
+    end
     if not self.names[name] then
       errors.raise("ArgumentError", "text: there is no parameter ':%s' in the SQL%s", tostring(name),
         errors.did_you_mean(name, self.names))

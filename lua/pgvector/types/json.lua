@@ -6,6 +6,7 @@
 -- What both get wrong is mended here: no number changes on its way.
 -- @module pgvector.types.json
 
+local class = require "pgvector.class"
 local errors = require "pgvector.errors"
 local compat = require "pgvector.compat"
 local literal = require "pgvector.types.literal"
@@ -99,10 +100,14 @@ local function prepare(value, replace, seen, member)
     if survives(value) then return value end
     return replace(value)
   end
-  if type(value) ~= "table" or value == json.null then return value end
+  if type(value) ~= "table" or rawequal(value, json.null) then return value end
   local mt = getmetatable(value)
   if mt == nil and next(value) == nil then return json.object() end
   if type(mt) == "table" and rawget(mt, "__no_json") then refuse("%s", rawget(mt, "__no_json")) end
+  -- an expression or a type would be written as what it is made of
+  if type(mt) == "table" and rawget(mt, "__ancestors") then
+    refuse("a %s cannot be written as JSON", class.describe(value))
+  end
   if seen[value] then refuse("a table that contains itself cannot be written as JSON") end
   seen[value] = true
   local copy
@@ -263,7 +268,7 @@ end
 -- @treturn string
 function json.encode(value, sorted)
   if not codec then codec = default() end
-  if value == json.null then return "null" end
+  if rawequal(value, json.null) then return "null" end
   return codec.encode(value, sorted)
 end
 

@@ -56,6 +56,9 @@ function Connection:_execute_many(jobs)
 end
 
 local function run_statement(self, stmt, params, options)
+  if statement.is_nothing(stmt, params) then
+    return many.nothing((statement.compile(stmt, nil, self._schema_map)))
+  end
   if statement.is_row_list(params) then
     return self:_execute_many(statement.compile_rows(stmt, params, self._schema_map))
   end
@@ -72,7 +75,8 @@ end
 --- Runs a statement.
 -- @param stmt select, insert, update, delete, text or DDL
 -- @tparam[opt] table params values of its named parameters, or a sequence of
---   such tables: the statement then runs once for each (executemany). For an
+--   such tables: the statement then runs once for each (executemany); an insert
+--   without values does nothing for an empty one. For an
 --   insert without values the names are the columns, and a missing one means DEFAULT
 -- @treturn Result
 function Connection:execute(stmt, params)

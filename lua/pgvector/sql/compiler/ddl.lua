@@ -88,7 +88,7 @@ local bare_default = {
 
 local function server_default(c, column)
   local value = column.server_default
-  if type(value) == "table" then
+  if type(value) == "table" and getmetatable(value) then
     local sql = expression(c, value)
     return bare_default[value.__visit_name] and sql or "(" .. sql .. ")"
   end
