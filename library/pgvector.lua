@@ -1345,6 +1345,11 @@ function Query:into(name, options) end
 ---@return pgvector.ColumnElement
 function Query:scalar_subquery() end
 
+---The SELECT as a value with a name.
+---@param name string
+---@return pgvector.ColumnElement
+function Query:label(name) end
+
 ---`EXISTS (SELECT …)`.
 ---@return pgvector.ColumnElement
 function Query:exists() end
