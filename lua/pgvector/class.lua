@@ -78,6 +78,26 @@ function class.seal(C)
   return C
 end
 
+--- Makes reading a public name that instances do not have an error. Fields that
+-- may be nil begin with '_', or are listed.
+-- @tparam table C complete
+-- @tparam[opt] table fields their names
+-- @treturn table C
+function class.strict(C, fields)
+  local optional = {}
+  for _, name in ipairs(fields or {}) do optional[name] = true end
+  getmetatable(C).__index = function(_, key)
+    if type(key) ~= "string" or key:sub(1, 1) == "_" or optional[key] then return nil end
+    local known = {}
+    for name in pairs(C) do
+      if name:sub(1, 1) ~= "_" then known[#known + 1] = name end
+    end
+    table.sort(known)
+    errors.raise("ArgumentError", "%s has no method or field '%s'%s", C.__name, key, errors.did_you_mean(key, known))
+  end
+  return C
+end
+
 --- Adds a guarded method to a class that is sealed already.
 function class.extend(C, name, method)
   C[name] = guarded(C, name, method)

@@ -215,6 +215,26 @@ describe("a connection", function()
     end)
   end)
 
+  it("names the method or field that was meant", function()
+    local session = pg.orm.Session(engine)
+    engine:connect(function(conn)
+      local result = conn:exec_sql "SELECT 1"
+      for _, case in ipairs{
+        { conn, "exceute", "Connection has no method or field 'exceute', did you mean 'execute'?" },
+        { conn:begin_nested(), "comit", "Savepoint has no method or field 'comit', did you mean 'commit'?" },
+        { engine, "conect", "Engine has no method or field 'conect', did you mean 'connect'?" },
+        { result, "fetchal", "Result has no method or field 'fetchal'" },
+        { result:scalars(), "alll", "ScalarResult has no method or field 'alll', did you mean 'all'?" },
+        { session, "comit", "Session has no method or field 'comit', did you mean 'commit'?" },
+      } do
+        local ok, err = pcall(function() return case[1][case[2] ] end)
+        assert.is_false(ok)
+        assert.matches(case[3], err.message, 1, true)
+      end
+    end)
+    session:close()
+  end)
+
   it("runs without a transaction under AUTOCOMMIT", function()
     engine:connect(function(conn)
       conn:execution_options{ isolation_level = "AUTOCOMMIT" }

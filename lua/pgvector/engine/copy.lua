@@ -76,7 +76,7 @@ function Copy:write_rows(rows)
   end
 end
 
-class.seal(Copy)
+class.strict(class.seal(Copy))
 
 ---- where the rows go -------------------------------------------------------------
 

@@ -21,6 +21,7 @@ local url = require "pgvector.engine.url"
 local wait = require "pgvector.wait"
 
 local Engine = class("Engine")
+Engine._is_engine = true
 Engine._events = observe.events
 
 -- SQLAlchemy's names and defaults, and a few of our own.
@@ -265,7 +266,7 @@ function Engine:_ddl_runner(fn, options)
   return self:begin(function(conn) return conn:_ddl_runner(fn) end)
 end
 
-class.seal(Engine)
+class.strict(class.seal(Engine))
 
 function Engine:__tostring()
   return ("Engine(%s)"):format(url.describe(self._keywords))

@@ -125,7 +125,7 @@ function Pipeline:sync()
   self._conn._succeeded = true
 end
 
-class.seal(Pipeline)
+class.strict(class.seal(Pipeline))
 
 local pipelined = { Pipeline = Pipeline }
 

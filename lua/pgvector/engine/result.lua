@@ -473,6 +473,6 @@ function Result:keys()
   return names
 end
 
-class.seal(Scalars)
-class.seal(Mappings)
-return class.seal(Result)
+class.strict(class.seal(Scalars))
+class.strict(class.seal(Mappings))
+return class.strict(class.seal(Result))

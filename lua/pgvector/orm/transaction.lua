@@ -33,7 +33,7 @@ function SessionTransaction:_connection()
   local conn = self._conn
   if not conn then
     local bind = self.session.bind
-    if bind.execute then
+    if bind._is_connection then
       conn, self._joined = bind, bind:in_transaction()
     else
       conn = bind:connect()

@@ -19,6 +19,7 @@ local statement = require "pgvector.engine.statement"
 local ticking = require "pgvector.wait.ticking"
 
 local Connection = class("Connection")
+Connection._is_connection = true
 
 for _, part in ipairs { "life", "transactions", "statements" } do
   for name, method in pairs(require("pgvector.engine.connection." .. part)) do Connection[name] = method end
@@ -227,7 +228,7 @@ function Connection:_info()
   }
 end
 
-class.seal(Connection)
+class.strict(class.seal(Connection))
 
 -- `conn.info` is a field; everything else is a method
 Connection.__index = function(self, key)

@@ -82,7 +82,9 @@ function Savepoint:rollback()
   self._conn:_command("RELEASE SAVEPOINT " .. self._name)
 end
 
-local scope = { Transaction = class.seal(Transaction), Savepoint = class.seal(Savepoint) }
+local scope = {
+  Transaction = class.strict(class.seal(Transaction)), Savepoint = class.strict(class.seal(Savepoint)),
+}
 
 --- Calls `fn(...)` inside a transaction or savepoint: commit on return, rollback
 -- and re-raise on an error.

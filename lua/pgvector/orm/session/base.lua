@@ -32,12 +32,12 @@ local forbid_lazy_values = { [false] = true, [true] = true, many = true }
 -- @treturn Session
 function Session._new(bind, options, maker)
   options = errors.check_options(options, Session._known_options, "Session")
-  if type(bind) ~= "table" or type(bind.execute or bind.connect) ~= "function" then
+  if type(bind) ~= "table" or not (bind._is_engine or bind._is_connection) then
     errors.raise("ArgumentError", "Session: expected an engine or a connection, got %s", class.describe(bind))
   end
   local forbid_lazy = options.forbid_lazy
   if forbid_lazy == nil then
-    local engine = bind.engine or bind
+    local engine = bind._is_engine and bind or bind.engine
     forbid_lazy = engine._options and engine._options.forbid_lazy or false
   end
   if not forbid_lazy_values[forbid_lazy] then

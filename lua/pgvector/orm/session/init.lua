@@ -36,6 +36,8 @@ Session.__index = function(self, key)
   return Session[key]
 end
 
+class.strict(Session)
+
 -- `orm.Session(engine)`; as a target of listeners the class stands for all sessions
 getmetatable(Session).__call = function(_, bind, options) return Session._new(bind, options) end
 
