@@ -80,6 +80,7 @@ function Mapper._new(fields)
   take_over(self, self.inherits)
   if self.link then
     self.tables[#self.tables + 1] = self.table
+    for _, tbl in ipairs(self.tables) do rawset(tbl, "_has_heirs", true) end
     for _, pair in ipairs(self.link) do self.root_of[pair[1]] = self.root_of[pair[2]] or pair[2] end
     self.clause = self.clause:join(self.table, self:_link_condition())
   end

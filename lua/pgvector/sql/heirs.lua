@@ -202,6 +202,15 @@ local function with_ordering(list, froms, statement)
   return list
 end
 
+-- May there be models with more tables than the FROM elements have? Their tables
+-- have the raw field `_has_heirs`.
+local function may_lack(froms)
+  for _, from in ipairs(froms) do
+    if from.__visit_name == "join" or rawget(from, "_has_heirs") then return true end
+  end
+  return false
+end
+
 --- The models that inherit of which a statement has attributes.
 -- @tparam table statement
 -- @tparam table froms its FROM elements
@@ -214,7 +223,7 @@ function heirs.of_select(statement, froms, in_conditions)
     for i, entity in ipairs(statement._heirs) do list[i] = entity end
     for _, entity in ipairs(in_conditions or {}) do list[#list + 1] = entity end
   end
-  if statement._order_by or statement._group_by or statement._having then
+  if (statement._order_by or statement._group_by or statement._having) and may_lack(froms) then
     list = with_ordering(list, froms, statement)
   end
   return list
