@@ -50,7 +50,8 @@ local function aliased(x, name)
     errors.raise("ArgumentError", "aliased: expected a model, a table or a subquery, got %s", tostring(x))
   end
   local given = type(name) == "table" and coerce.from(name, "aliased")
-  local alias = { __clause = given and rows_of(mapper, given) or mapper:_alias(name), __mapper = mapper }
+  local alias = { __clause = given and rows_of(mapper, given) or mapper:_alias(name), __mapper = mapper,
+                  __attribute = Mapper.attribute_of }
   if not given and mapper.inherits then
     alias.__criterion = function(from) return mapper:_criterion(from) end
     for _, column in ipairs(alias.__clause:_columns()) do column._heir = alias end

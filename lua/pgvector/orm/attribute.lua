@@ -9,6 +9,7 @@ local compat = require "pgvector.compat"
 local constraints = require "pgvector.sql.constraints"
 local core = require "pgvector.core"
 local errors = require "pgvector.errors"
+local inherited = require "pgvector.orm.inherited"
 local instance = require "pgvector.orm.instance"
 local Mapper = require "pgvector.orm.mapper"
 local operators = require "pgvector.sql.operators"
@@ -19,8 +20,9 @@ local types = require "pgvector.types"
 
 local null = core.null
 
---- `relationship` seen from `source` (the model's table, or an alias of it),
--- leading to `far` (the target's table, or an alias), which is that of `far_entity`.
+--- `relationship` seen from `source` (the model's table, or an alias of it; `heir`: the
+-- model, if it inherits), leading to `far` (the target's table, or an alias), which is
+-- that of `far_entity`.
 local RelationshipAttribute = class("RelationshipAttribute")
 
 -- What can be listened to is the relationship, wherever it is seen from.
@@ -97,8 +99,20 @@ end
 function RelationshipAttribute:of_type(aliased)
   local far = coerce.from(aliased, "of_type")
   local attribute = RelationshipAttribute._new(self.relationship, self.source, far)
+  attribute.heir = rawget(self, "heir")
   attribute.far_mapper, attribute.far_entity = Mapper.of(aliased) or self.relationship.target, aliased
   return attribute
+end
+
+-- Have two FROM elements a table in common?
+local function share_table(a, b)
+  local found = false
+  a:_each_from(function(part)
+    if part.__visit_name ~= "join" then
+      b:_each_from(function(other) found = found or rawequal(part, other) end)
+    end
+  end)
+  return found
 end
 
 -- EXISTS (SELECT … the related rows that satisfy `criterion`).
@@ -106,9 +120,10 @@ local function exists(self, criterion)
   local relationship = self.relationship
   local attribute = self
   -- the same table inside and outside must be told apart
-  if rawequal(self.far, self.source) then
-    local alias = relationship.target:_alias()
+  if share_table(self.far, self.source) then
+    local alias = self.far_mapper:_alias()
     attribute = RelationshipAttribute._new(relationship, self.source, alias)
+    attribute.far_mapper = self.far_mapper
     criterion = criterion and traverse.replace(criterion, function(node)
       if constraints.is_column(node) then return alias:_corresponding(node) end
     end)
@@ -120,8 +135,10 @@ local function exists(self, criterion)
   if criterion then list[#list + 1] = coerce.condition(criterion, "any") end
   list[1] = of_target(attribute, list[1])
   local froms = { attribute.far, relationship.secondary_table }
-  return select_.select(base.node{ __visit_name = "literal_column", text = "1", type = types.Integer })
+  local node = select_.select(base.node{ __visit_name = "literal_column", text = "1", type = types.Integer })
     :select_from(compat.unpack(froms)):where(compat.unpack(list)):correlate(self.source):exists()
+  node._heir = rawget(self, "heir")
+  return node
 end
 
 -- A criterion may be written as `{ title = "x" }`.
@@ -161,6 +178,13 @@ function RelationshipAttribute:has(criterion)
   return exists(self, criterion_of(self, criterion, "has"))
 end
 
+-- The near column of a pair: of a model that inherits its attribute, which
+-- brings all of its tables.
+local function near(self, pair)
+  local column, heir = shown(self.source, pair[1]), rawget(self, "heir")
+  return heir and inherited.column(heir, column) or column
+end
+
 --- Is the related row that of this instance? `pg.null`: is there none?
 -- @param object an instance of the target, or pg.null
 -- @treturn table condition
@@ -171,7 +195,7 @@ function RelationshipAttribute:eq(object)
   end
   if object == null then
     local list = {}
-    for i, pair in ipairs(relationship.pairs) do list[i] = shown(self.source, pair[1]):is_null() end
+    for i, pair in ipairs(relationship.pairs) do list[i] = near(self, pair):is_null() end
     return all_of(list)
   end
   relationship:_check_related(object)
@@ -181,7 +205,7 @@ function RelationshipAttribute:eq(object)
     if value == nil then
       errors.raise("InvalidRequestError", "%s has no key yet: flush first", tostring(object))
     end
-    list[i] = shown(self.source, pair[1]):eq(value)
+    list[i] = near(self, pair):eq(value)
   end
   return all_of(list)
 end
@@ -219,6 +243,11 @@ class.seal(RelationshipAttribute)
 
 function RelationshipAttribute:__tostring() return self.relationship:_describe() end
 
-function Relationship:_class_value(source) return RelationshipAttribute._new(self, source) end
+function Relationship:_class_value(source, entity)
+  local attribute = RelationshipAttribute._new(self, source)
+  -- of a model that inherits: see coerce.heir
+  attribute.heir = not source and rawget(entity, "__mapper").inherits and entity or nil
+  return attribute
+end
 
 return RelationshipAttribute

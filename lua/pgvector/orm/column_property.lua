@@ -1,6 +1,7 @@
 --- Attributes that an SQL expression computes: loaded with the instance, not written.
 -- @module pgvector.orm.column_property
 
+local base = require "pgvector.sql.base"
 local chain = require "pgvector.util.chain"
 local class = require "pgvector.class"
 local coerce = require "pgvector.sql.coerce"
@@ -94,8 +95,16 @@ function ColumnProperty:expression(from)
   return ColumnProperty._adapt(self.mapper, self:_own().element, from):label(self.key)
 end
 
-function ColumnProperty:_class_value(source)
-  return source and self:expression(source) or self:_own()
+-- Of a model that inherits it is a copy that tells so, as columns do (see
+-- pgvector.orm.inherited); the same at each call, as it may be ordered by.
+function ColumnProperty:_class_value(source, entity)
+  if source then return self:expression(source) end
+  local mapper = rawget(entity, "__mapper")
+  if not mapper.inherits then return self:_own() end
+  local labels = mapper._inherited_labels or {}
+  mapper._inherited_labels = labels
+  labels[self] = labels[self] or base.with(self:_own(), { _heir = mapper.model })
+  return labels[self]
 end
 
 function ColumnProperty:_get(object, state)

@@ -63,12 +63,9 @@ end
 --- What `Model.place` is in expressions: its columns, to be compared at once.
 local CompositeValue = class("CompositeValue")
 
-function Composite:_class_value(source)
+function Composite:_class_value(_, entity)
   local columns = {}
-  for i, name in ipairs(self.names) do
-    local own = self.mapper.by_key[name]
-    columns[i] = source and source:_corresponding(own) or own
-  end
+  for i, name in ipairs(self.names) do columns[i] = entity[name] end
   return setmetatable({ composite = self, columns = columns }, CompositeValue)
 end
 

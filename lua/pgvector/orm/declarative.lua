@@ -216,7 +216,7 @@ function Base:model(name, given, options)
     model = model, table = tbl, registry = self, methods = model.methods, own = all.attributes,
     inherits = parent, link = link, init = options.init or parent and parent.init,
   }
-  model.__mapper, model.__clause = mapper, mapper.clause
+  model.__mapper, model.__clause, model.__attribute = mapper, mapper.clause, Mapper.attribute_of
   inheritance.settle(mapper, options, where)
   if options.version_id ~= nil then version.attach(mapper, options.version_id) end
   if parent then model.__criterion = function(from) return mapper:_criterion(from) end end

@@ -36,8 +36,7 @@ end
 
 function Hybrid:_attach(mapper, key) self.mapper, self.key = mapper, key end
 
--- `entity`: the model, or an alias of it.
-function Hybrid:_class_value(_, entity) return self.expr(entity or self.mapper.model) end
+function Hybrid:_class_value(_, entity) return self.expr(entity) end
 
 function Hybrid:_get(object) return (self.get(object)) end
 

@@ -5,7 +5,8 @@
 --
 -- * `_attach(mapper, key)` when the model is made,
 -- * `_copy()` when a mixin brings it,
--- * `_class_value(source)` for `Model.key`, or for an alias of the model,
+-- * `_class_value(source, entity)` for `entity.key`: the model (`source` is nil), or
+--   an alias of it, whose FROM element is `source`,
 -- * `_get(instance, state)` and `_set(instance, state, value)` for `instance.key`.
 --
 -- A mapper that inherits has `inherits`, and shares with those above it the
@@ -79,6 +80,7 @@ function Mapper._new(fields)
   take_over(self, self.inherits)
   if self.link then
     self.tables[#self.tables + 1] = self.table
+    for _, tbl in ipairs(self.tables) do rawset(tbl, "_has_heirs", true) end
     for _, pair in ipairs(self.link) do self.root_of[pair[1]] = self.root_of[pair[2]] or pair[2] end
     self.clause = self.clause:join(self.table, self:_link_condition())
   end
@@ -278,6 +280,16 @@ class.seal(Mapper)
 --- The column by which a FROM element shows a mapped one.
 -- @treturn table column; itself if the element does not have it
 function Mapper.shown(from, column) return from:_corresponding(column) or column end
+
+--- The attribute of a model or an alias of one: in their raw field `__attribute`,
+-- for what takes attributes by name.
+-- @treturn table attribute; nil if there is none of that name
+-- @treturn ?table the attributes that there are, by key
+function Mapper.attribute_of(entity, key)
+  local mapper = rawget(entity, "__mapper")
+  if mapper:_attribute(key) ~= nil then return entity[key] end
+  return nil, mapper.by_key
+end
 
 --- The mapper of a model, an aliased model, or a relationship; nil for anything else.
 function Mapper.of(x)

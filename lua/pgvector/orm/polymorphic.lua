@@ -77,6 +77,7 @@ function polymorphic.with_polymorphic(model, models)
   for _, mapper in ipairs(list) do clause = joined(clause, mapper, there) end
   return setmetatable({
     __clause = clause, __mapper = base, __polymorphic = list, __criterion = rawget(model, "__criterion"),
+    __attribute = Mapper.attribute_of,
   }, entity_mt)
 end
 

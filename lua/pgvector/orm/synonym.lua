@@ -3,7 +3,6 @@
 
 local class = require "pgvector.class"
 local column = require "pgvector.sql.column"
-local constraints = require "pgvector.sql.constraints"
 local errors = require "pgvector.errors"
 
 local Synonym = class("synonym")
@@ -25,11 +24,7 @@ function Synonym:_attach(mapper, key)
   if mapper.by_key[self.name] == nil then mapper:_unknown(self.name) end
 end
 
-function Synonym:_class_value(source, entity)
-  local attribute = self.mapper.by_key[self.name]
-  if not constraints.is_column(attribute) then return attribute:_class_value(source, entity) end
-  return source and source:_corresponding(attribute) or attribute
-end
+function Synonym:_class_value(_, entity) return entity[self.name] end
 
 function Synonym:_get(object) return object[self.name] end
 

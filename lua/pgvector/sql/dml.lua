@@ -8,6 +8,7 @@ local base = require "pgvector.sql.base"
 local coerce = require "pgvector.sql.coerce"
 local cte = require "pgvector.sql.cte"
 local from_list = require "pgvector.sql.from_list"
+local heirs = require "pgvector.sql.heirs"
 local projection = require "pgvector.sql.projection"
 local statement = require "pgvector.sql.statement"
 local traverse = require "pgvector.sql.traverse"
@@ -147,7 +148,8 @@ function Filtered:where(...)
   return copy
 end
 
---- `WHERE key = value AND …`, with columns of the statement's table by their keys.
+--- `WHERE key = value AND …`, with columns of the statement's table, or attributes of its
+-- model, by their keys.
 -- @tparam table values at least one
 -- @treturn table statement
 function Filtered:filter_by(values)
@@ -155,11 +157,21 @@ function Filtered:filter_by(values)
     errors.raise("ArgumentError", "filter_by: expected a table with at least one column = value"
       .. " (a key whose value is nil is not there)")
   end
-  local conditions = {}
-  for key in pairs(values) do coerce.column_of(self._table, key, "filter_by") end
+  local conditions, others = {}, {}
+  for key in pairs(values) do
+    if type(key) ~= "string" or not self._table:_column(key) then others[#others + 1] = key end
+  end
   for _, column in ipairs(self._table:_columns()) do
     local value = values[column.key]
     if value ~= nil then conditions[#conditions + 1] = from_list.equality(column, value) end
+  end
+  if others[1] ~= nil then
+    local entities = rawget(self._target, "__attribute") and { self._target } or {}
+    from_list.by_attributes(conditions, entities, values, others, function(key, names)
+      for _, known in ipairs(self._table:_keys()) do names[#names + 1] = known end
+      errors.raise("ArgumentError", "filter_by: %s has no column '%s'%s", self._table:_describe(), tostring(key),
+        errors.did_you_mean(key, names))
+    end)
   end
   local copy = self:_copy()
   copy._where = chain.append(self._where, conditions)
@@ -186,7 +198,8 @@ function Filtered:using(...)
   return copy
 end
 
--- The FROM elements beside the table itself.
+-- The FROM elements beside the table itself, and the conditions that tie the
+-- tables of a model that inherits to it: see heirs.link.
 function Filtered:_extra_froms()
   local found = { [self._table] = true }
   for _, from in ipairs(chain.items(self._using) or {}) do
@@ -200,6 +213,7 @@ function Filtered:_extra_froms()
     if node then traverse.collect_froms(node, found) end
   end
   for _, condition in ipairs(chain.items(self._where) or {}) do traverse.collect_froms(condition, found) end
+  if found.heirs then return heirs.link(found, found.heirs, { self._table }) end
   return found
 end
 

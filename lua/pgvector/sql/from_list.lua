@@ -5,12 +5,15 @@
 local chain = require "pgvector.util.chain"
 local errors = require "pgvector.errors"
 local coerce = require "pgvector.sql.coerce"
+local heirs = require "pgvector.sql.heirs"
 local joining = require "pgvector.sql.joining"
 local selectable = require "pgvector.sql.selectable"
 local traverse = require "pgvector.sql.traverse"
 local core = require "pgvector.core"
 
 local from_list = {}
+
+local contains, find = heirs.contains, heirs.find
 
 -- Joins -----------------------------------------------------------------------
 
@@ -35,13 +38,6 @@ function from_list.join_steps(method, left, target, condition, kind)
   if condition ~= nil then condition = coerce.condition(condition, method) end
   return { { left = left, right = coerce.from(target, method), condition = condition, kind = kind,
              criterion = coerce.criterion(target), entity = target } }
-end
-
--- Is `part` this FROM element or one inside it?
-local function contains(from, part)
-  local found = false
-  from:_each_from(function(each) found = found or rawequal(each, part) end)
-  return found
 end
 
 -- Which of the candidates a join without a told left side continues.
@@ -73,12 +69,6 @@ local function left_side(step, candidates)
     .. "name the left side with select_from or join_from", step.right:_describe())
 end
 
-local function find(froms, part)
-  for i, from in ipairs(froms) do
-    if contains(from, part) then return i end
-  end
-end
-
 -- A FROM element cannot stand in a statement twice.
 local function check_new(from, right)
   right:_each_from(function(part)
@@ -90,6 +80,7 @@ end
 
 -- Applies the joins to the explicit FROM elements.
 local function apply_joins(statement, froms, selected)
+  local is_first = true
   for _, step in ipairs(chain.items(statement._joins)) do
     local index
     if step.left then
@@ -116,48 +107,11 @@ local function apply_joins(statement, froms, selected)
     if step.criterion then
       condition = (condition or joining.condition(froms[index], step.right)):and_(step.criterion)
     end
+    if step.kind == "full" then
+      condition, is_first = heirs.of_full_join(statement, froms[index], step, condition, is_first), false
+    end
     froms[index] = selectable.join(froms[index], step.right, condition, step.kind)
   end
-end
-
--- Models that inherit ---------------------------------------------------------
-
---- What the models that inherit demand of the rows, unless they are joined.
--- @tparam table statement
--- @treturn table sequence of conditions
-function from_list.criteria(statement)
-  local list = {}
-  for _, entity in ipairs(statement._heirs) do
-    local joined = false
-    for _, step in ipairs(chain.items(statement._joins) or {}) do joined = joined or rawequal(step.entity, entity) end
-    if not joined then list[#list + 1] = coerce.criterion(entity) end
-  end
-  return list
-end
-
---- Puts the tables of models that inherit in place of single ones of them: their
--- attributes bring them all, unless the statement names the model's own.
--- @tparam table statement
--- @tparam table selected sequence of the FROM elements of its columns
--- @treturn table the same or another
-function from_list.bring_heirs(statement, selected)
-  for _, entity in ipairs(statement._heirs or {}) do
-    local clause = rawget(entity, "__clause")
-    local there = clause.__visit_name ~= "join"
-    for _, from in ipairs(chain.items(statement._from) or {}) do there = there or contains(from, clause.right) end
-    for _, step in ipairs(chain.items(statement._joins) or {}) do
-      there = there or contains(step.right, clause.right)
-    end
-    for _, from in ipairs(selected) do there = there or from.__visit_name == "join" and contains(from, clause.right) end
-    if not there then
-      local left = { clause, [clause] = true }
-      for _, from in ipairs(selected) do
-        if not contains(clause, from) then left[#left + 1], left[from] = from, true end
-      end
-      selected = left
-    end
-  end
-  return selected
 end
 
 -- The FROM elements of the columns, and what the joins make of them and of
@@ -175,7 +129,7 @@ local function joined(statement, entities)
       traverse.collect_froms(entity.column, selected)
     end
   end
-  selected = from_list.bring_heirs(statement, selected)
+  selected = heirs.bring(statement, selected)
   local froms = {}
   for i, from in ipairs(chain.items(statement._from) or {}) do froms[i] = from end
   if statement._joins then apply_joins(statement, froms, selected) end
@@ -195,8 +149,10 @@ function from_list.explicit(statement, entities) return (joined(statement, entit
 -- @tparam table statement
 -- @tparam table entities of the statement
 -- @treturn table sequence
+-- @treturn ?table sequence of models that inherit: see link
 function from_list.of_select(statement, entities)
   local froms, selected = joined(statement, entities)
+  selected.heirs = nil -- those of the columns are in _heirs
   for _, condition in ipairs(statement:_conditions() or {}) do traverse.collect_froms(condition, selected) end
   -- what stands in a join does not stand beside it, too
   local covered, list = {}, {}
@@ -212,7 +168,7 @@ function from_list.of_select(statement, entities)
     if from.__visit_name == "join" then add(from) end
   end
   for _, from in ipairs(selected) do add(from) end
-  return list
+  return list, heirs.of_select(statement, list, selected.heirs)
 end
 
 -- filter_by ---------------------------------------------------------------------
@@ -232,8 +188,19 @@ local function searched(statement)
   return list
 end
 
-local function no_such_key(froms, key)
-  local keys, names = {}, {}
+-- The models and their aliases whose attributes it may use beside columns.
+local function entities_of(statement)
+  local list = {}
+  local function add(entity)
+    if type(entity) == "table" and rawget(entity, "__attribute") then list[#list + 1] = entity end
+  end
+  for _, entity in ipairs(statement:_entities()) do add(entity.entity) end
+  for _, step in ipairs(heirs.steps(statement)) do add(step.entity) end
+  return list
+end
+
+local function no_such_key(froms, key, attributes)
+  local keys, names = attributes, {}
   for i, from in ipairs(froms) do
     names[i] = from:_describe()
     for _, known in ipairs(from:_keys()) do keys[#keys + 1] = known end
@@ -267,10 +234,47 @@ function from_list.filter_by(statement, values)
       end
     end
   end
+  local others = {}
   for key in pairs(values) do
-    if not found[key] then no_such_key(froms, key) end
+    if not found[key] then others[#others + 1] = key end
+  end
+  if others[1] ~= nil then
+    from_list.by_attributes(conditions, entities_of(statement), values, others, function(key, attributes)
+      no_such_key(froms, key, attributes)
+    end)
   end
   return conditions
+end
+
+--- Adds what `filter_by` says of attributes that are no columns: relationships,
+-- hybrids, synonyms, composites. An entity has them in its raw field `__attribute`, a function
+-- `(entity, key)` that returns one, or nil and a table with all of them by key; they
+-- are compared by their method `eq`.
+-- @tparam table conditions sequence
+-- @tparam table entities sequence
+-- @tparam table values by key
+-- @tparam table keys sequence of those that are no columns
+-- @tparam function unknown `(key, names)` raises; `names`: sequence of the attributes' names
+function from_list.by_attributes(conditions, entities, values, keys, unknown)
+  table.sort(keys, function(a, b) return tostring(a) < tostring(b) end)
+  for _, key in ipairs(keys) do
+    local found, of
+    local names = {}
+    for _, entity in ipairs(entities) do
+      local attribute, known = rawget(entity, "__attribute")(entity, key)
+      for name in pairs(known or {}) do names[#names + 1] = name end
+      if attribute ~= nil then
+        if of then
+          errors.raise("ArgumentError", "filter_by: '%s' is an attribute of both %s and %s: use where", key,
+            tostring(of), tostring(entity))
+        end
+        found, of = attribute, entity
+      end
+    end
+    if type(found) ~= "table" or not found.eq then unknown(key, names) end
+    conditions[#conditions + 1] = coerce.is_expression(found) and from_list.equality(found, values[key], key)
+      or found:eq(values[key])
+  end
 end
 
 local takes_tables = {
@@ -279,10 +283,10 @@ local takes_tables = {
 
 --- `column = value`, where a list is taken for a mistake unless the type has
 -- such values.
-function from_list.equality(column, value)
+function from_list.equality(column, value, key)
   if type(value) == "table" and getmetatable(value) == nil and not takes_tables[column.type.family]
       and value ~= core.null then
-    errors.raise("ArgumentError", "filter_by: '%s' is given a table; use where(column:in_{…})", column.key)
+    errors.raise("ArgumentError", "filter_by: '%s' is given a table; use where(column:in_{…})", key or column.key)
   end
   return column:eq(value)
 end
@@ -294,8 +298,8 @@ end
 function from_list.correlation(method, except, ...)
   local set = {}
   for i = 1, select("#", ...) do
-    local from = coerce.from((select(i, ...)), method)
-    set[from] = true
+    -- of a model of several tables each of them
+    coerce.from((select(i, ...)), method):_each_from(function(part) set[part] = true end)
   end
   return { set = set, except = except }
 end

@@ -11,6 +11,7 @@ local projection = require "pgvector.sql.projection"
 local query = require "pgvector.sql.query"
 local types = require "pgvector.types"
 local from_list = require "pgvector.sql.from_list"
+local heirs = require "pgvector.sql.heirs"
 local core = require "pgvector.core"
 require "pgvector.sql.compound"
 
@@ -20,13 +21,13 @@ local Select = class("Select", query.Query)
 Select.__visit_name = "select"
 
 local function add_heir(copy, entity)
-  local heirs = {}
+  local list = {}
   for i, known in ipairs(copy._heirs or {}) do
     if rawequal(known, entity) then return end
-    heirs[i] = known
+    list[i] = known
   end
-  heirs[#heirs + 1] = entity
-  copy._heirs = heirs
+  list[#list + 1] = entity
+  copy._heirs = list
 end
 
 -- Notes the models that inherit among what is selected or selected from, and
@@ -37,7 +38,7 @@ local function with_heirs(copy, ...)
     if coerce.is_expression(item) then
       if item.__visit_name ~= "column" then
         traverse.walk(item, function(node)
-          if node.__visit_name == "column" and node._heir then add_heir(copy, node._heir) end
+          if node._heir then add_heir(copy, node._heir) end
         end)
       elseif item._heir then
         add_heir(copy, item._heir)
@@ -106,7 +107,7 @@ function Select:_conditions()
   if not self._heirs then return chain.items(self._where) end
   local m = memo(self)
   if m.conditions == nil then
-    local list = from_list.criteria(self)
+    local list = heirs.criteria(self)
     for _, condition in ipairs(chain.items(self._where) or {}) do list[#list + 1] = condition end
     m.conditions = #list > 0 and list or false
   end
@@ -116,8 +117,17 @@ end
 -- The FROM elements to write: see from_list.
 function Select:_from_list()
   local m = memo(self)
-  if not m.froms then m.froms = from_list.of_select(self, self:_entities()) end
+  if not m.froms then m.froms, m.heirs = from_list.of_select(self, self:_entities()) end
   return m.froms
+end
+
+-- The FROM elements that the compiler writes, of those of `_from_list`: where the
+-- tables of a model that inherits stand apart, they are joined (heirs.link).
+-- Also the conditions for that, if it takes some.
+function Select:_linked(froms)
+  local entities = memo(self).heirs
+  if not entities then return froms end
+  return heirs.link(froms, entities, self:_from_list())
 end
 
 --- Adds columns to those selected.
@@ -129,6 +139,9 @@ function Select:add_columns(...)
   return with_heirs(copy, ...)
 end
 
+-- A value as one more column of all rows.
+function Select:_with_constant(node) return self:add_columns(node) end
+
 --- Replaces what is selected. Of the FROM elements those stay that were joined,
 -- were named by `select_from`, or are needed by a condition.
 -- @treturn table statement
@@ -138,7 +151,9 @@ function Select:with_only_columns(...)
   copy._what = append(nil, items)
   if self._joins then
     copy._from, copy._joins = append(nil, from_list.explicit(self, self:_entities())), nil
+    copy._settled = heirs.steps(self)
   end
+  if self._heirs then copy._heirs = heirs.remaining(copy, self._heirs) end
   return with_heirs(copy, ...)
 end
 
@@ -198,6 +213,7 @@ local function joined(self, method, left, target, condition, kind)
   local steps = from_list.join_steps(method, left, target, condition, kind)
   local copy = self:_copy()
   copy._joins = append(self._joins, steps)
+  if kind == "full" then with_heirs(copy, steps[#steps].entity) end -- see heirs.criteria
   return copy
 end
 
@@ -338,7 +354,7 @@ function Select:_used_froms()
     for _, column in ipairs(entity.columns) do traverse.collect_froms(column, found) end
   end
   for _, condition in ipairs(chain.items(self._where) or {}) do traverse.collect_froms(condition, found) end
-  return from_list.bring_heirs(self, found)
+  return heirs.bring(self, found)
 end
 
 class.seal(Select)

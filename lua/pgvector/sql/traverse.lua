@@ -50,21 +50,31 @@ local function each_part(node, fn, ...)
   end
 end
 
+local function note_heir(heir, found)
+  local heirs = found.heirs or {}
+  found.heirs = heirs
+  if not heirs[heir] then heirs[heir], heirs[#heirs + 1] = true, heir end
+end
+
 --- Adds the FROM elements whose columns an expression uses.
 -- @tparam table node
--- @tparam table found sequence and set at once: `found[i]`, `found[from] = true`
+-- @tparam table found sequence and set at once: `found[i]`, `found[from] = true`;
+--   `found.heirs`: in the same way, the models that inherit among those whose
+--   attributes the expression has (see coerce.heir); nil if there are none
 local function collect_froms(node, found)
   local name = node.__visit_name
   if name == "column" then
-    local from = node.table
+    local from, heir = node.table, node._heir
     if from and not found[from] then
       found[from] = true
       found[#found + 1] = from
     end
+    if heir then note_heir(heir, found) end
   elseif name == "binary" then
     collect_froms(node.left, found)
     collect_froms(node.right, found)
   elseif name ~= "bind" then
+    if node._heir then note_heir(node._heir, found) end
     each_part(node, collect_froms, found)
   end
 end

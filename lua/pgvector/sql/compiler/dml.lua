@@ -159,17 +159,22 @@ local function extra_froms(c, keyword, froms)
 end
 
 -- All FROM elements of an UPDATE or DELETE.
-local function with_table(c, statement, froms)
+local function with_table(c, statement, froms, where)
   local list = { statement._table }
   for _, from in ipairs(froms) do list[#list + 1] = from end
-  if #list > 1 then c:check_joined(list, statement._where) end
+  if #list > 1 then c:check_joined(list, where) end
   return list
 end
 
-local function where(c, statement)
-  if not statement._where then return end
+-- The conditions, with those that tie FROM elements together.
+local function with_links(statement, links)
+  return links and chain.append(chain.append(nil, links), chain.items(statement._where) or {}) or statement._where
+end
+
+local function write_where(c, where)
+  if not where then return end
   c:write(" WHERE ")
-  c:conjunction(chain.items(statement._where))
+  c:conjunction(chain.items(where))
 end
 
 local function assignments(c, statement)
@@ -187,26 +192,28 @@ end
 
 function visit.update(c, statement, mode, unique)
   guard(c, statement, "update")
-  local froms = statement:_extra_froms()
-  in_frame(c, statement, with_table(c, statement, froms), mode, function()
+  local froms, links = statement:_extra_froms()
+  local where = with_links(statement, links)
+  in_frame(c, statement, with_table(c, statement, froms, where), mode, function()
     c:write("UPDATE ")
     c:visit(statement._table)
     c:write(" SET ")
     assignments(c, statement)
     extra_froms(c, " FROM ", froms)
-    where(c, statement)
+    write_where(c, where)
     returning(c, statement, mode, unique)
   end)
 end
 
 function visit.delete(c, statement, mode, unique)
   guard(c, statement, "delete")
-  local froms = statement:_extra_froms()
-  in_frame(c, statement, with_table(c, statement, froms), mode, function()
+  local froms, links = statement:_extra_froms()
+  local where = with_links(statement, links)
+  in_frame(c, statement, with_table(c, statement, froms, where), mode, function()
     c:write("DELETE FROM ")
     c:visit(statement._table)
     extra_froms(c, " USING ", froms)
-    where(c, statement)
+    write_where(c, where)
     returning(c, statement, mode, unique)
   end)
 end

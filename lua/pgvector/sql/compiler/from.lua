@@ -1,6 +1,7 @@
 --- Visitors for what stands in FROM.
 -- @module pgvector.sql.compiler.from
 
+local errors = require "pgvector.errors"
 local identifiers = require "pgvector.sql.compiler.identifiers"
 
 local visit = {}
@@ -60,15 +61,33 @@ function visit.join(c, from)
   c:write(" ON ")
   if not c.row_criteria then return c:visit(from.condition) end
   local conditions = { from.condition }
+  if from.kind == "full" then visit.demanded(c, from.left, conditions) end
   visit.demanded(c, from.right, conditions)
   c:conjunction(conditions)
 end
 
+-- A condition about rows that a FULL JOIN may have left out.
+local function or_absent(from, condition)
+  for _, column in ipairs(from:_columns()) do
+    if column.primary_key then return condition:or_(column:is_null()) end
+  end
+  errors.raise("InvalidRequestError", "with_loader_criteria: %s stands in a FULL JOIN and has no primary key, so "
+    .. "its rows cannot be told from those that are left out", from:_describe())
+end
+
 -- Adds what is demanded of the rows of a FROM element (`row_criteria`), to
--- stand in WHERE or in ON. What is joined to it has that in its own ON.
-function visit.demanded(c, from, conditions)
-  if from.__visit_name == "join" then return visit.demanded(c, from.left, conditions) end
+-- stand in WHERE or in ON. What is joined to it has that in its own ON; a FULL
+-- JOIN gives the rows for which that is false as well, so those of both its sides
+-- (`may_lack`: the side may have no row) are left out by WHERE.
+function visit.demanded(c, from, conditions, may_lack)
+  if from.__visit_name == "join" then
+    local is_full = from.kind == "full"
+    visit.demanded(c, from.left, conditions, may_lack or is_full)
+    if is_full then visit.demanded(c, from.right, conditions, true) end
+    return
+  end
   for _, condition in ipairs(c.row_criteria(from)) do
+    if may_lack then condition = or_absent(from, condition) end
     conditions[#conditions + 1] = { __visit_name = "demanded_condition", element = condition, prec = condition.prec }
   end
 end

@@ -179,9 +179,12 @@ function visit.select(c, statement, mode, unique)
   if statement._settings then c:need_settings(statement._settings) end
   local columns = statement:_selected(unique)
   if mode == "top" and c.columns == nil and not statement:_is_opaque() then c.columns = columns end
-  local froms = correlated(c, statement, statement:_from_list(), mode)
+  local froms, links = statement:_linked(correlated(c, statement, statement:_from_list(), mode))
   push_frame(c, froms, columns)
-  if #froms > 1 then c:check_joined(froms, statement._where, " (if that is meant: :join(x, pg.true_()))") end
+  if #froms > 1 then
+    local where = links and chain.append(statement._where, links) or statement._where
+    c:check_joined(froms, where, " (if that is meant: :join(x, pg.true_()))")
+  end
 
   c:write("SELECT ")
   if statement._prefixes then
@@ -205,6 +208,7 @@ function visit.select(c, statement, mode, unique)
     c:list(froms, ", ")
   end
   local conditions = statement:_conditions()
+  if links then conditions = chain.items(chain.append(chain.append(nil, links), conditions or empty)) end
   if c.row_criteria then conditions = with_row_criteria(c, froms, conditions) end
   if conditions then
     c:write(" WHERE ")
