@@ -67,6 +67,7 @@ describe("on a server", function()
     { "= ANY of nothing", ids(t.id:in_{}), {} },
     { "<> ALL of nothing", ids(t.id:not_in{}), { 1, 2, 3 } },
     { "IN of tuples", ids(pg.tuple(t.id, t.title):in_{ { 1, "50% off" }, { 2, "x" } }), { 1 } },
+    { "IN of tuples of expressions", ids(pg.tuple(t.id, t.title):in_{ { 1, func.lower "50% OFF" }, { 2, null } }), { 1 } },
     { "IN of tuples of nothing", ids(pg.tuple(t.id, t.title):in_{}), {} },
     { "NOT IN of a select", ids(t.owner_id:not_in(pg.select(o.id):where(o.email:startswith "ada"))), { 3 } },
     { "a number that is no integer", ids(t.stock:gt(2.5)), { 1 } },
@@ -198,6 +199,18 @@ describe("on a server", function()
     local two = pg.select((t.id + 10):label "id"):where(t.id:le(2)):cte "two"
     local inserted = pg.insert(owners):from_select({ "id" }, pg.select(two.c.id)):returning(o.id):cte "inserted"
     assert.equal(23, conn:scalar(pg.select(func.sum(inserted.c.id))))
+  end)
+
+  it("runs a data-modifying CTE wherever the select stands that it was added to", function()
+    local stmt = pg.select(t.id):where(t.id:eq(1)):add_cte(pg.insert(owners):values{ id = 7 }:returning(o.id):cte "new")
+    local wrapped = {
+      pg.select(stmt:subquery().c.id), pg.select(stmt:cte().c.id), pg.select(pg.exists(stmt)), pg.select(stmt:scalar_subquery()),
+      pg.select(t.id):union(stmt), pg.insert(plain):from_select({ "id" }, stmt), stmt:into("copied", { temporary = true }),
+    }
+    for _, outer in ipairs(wrapped) do
+      conn:execute(outer)
+      assert.equal(1, conn:execute(pg.delete(owners):where(o.id:eq(7))).rowcount)
+    end
   end)
 
   it("inserts a row of nothing but defaults, and DEFAULT beside values", function()

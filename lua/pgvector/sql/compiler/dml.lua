@@ -14,6 +14,7 @@ local no_names = {}
 -- Runs fn with names resolved as inside a statement on these FROM elements.
 local function in_frame(c, statement, froms, mode, fn)
   if statement._settings then c:need_settings(statement._settings) end
+  if statement._ctes then c:define_ctes(statement._ctes) end
   local frame = c.frame
   c.frame = { froms = froms, labels = no_names, names = no_names, parent = mode ~= "cte" and frame or nil }
   fn()
