@@ -219,6 +219,35 @@ describe("on a server", function()
     assert.same({ "none", "p", "none" }, conn:execute(pg.select(plain.c.name):order_by(plain.c.id)):scalars():all())
   end)
 
+  it("inserts from selects with defaults of every kind, a function's once", function()
+    local calls = 0
+    local made = pg.Table("made", pg.MetaData(), {
+      pg.Column{ "id", pg.BigInteger, primary_key = true, identity = false }, pg.Column{ "n", pg.Integer, default = 5 },
+      pg.Column{ "v", pg.VECTOR(2), default = pg.vector{ 1, 2 } },
+      pg.Column{ "j", pg.JSONB, default = function() return { a = 1 } end },
+      pg.Column{ "mood", pg.Enum{ "sad", "glad", name = "made_mood" }, default = "glad" },
+      pg.Column{ "len", pg.Integer, default = func.length "abc" },
+      pg.Column{ "tags", pg.ARRAY(pg.Text), default = function() return { "x" } end },
+      pg.Column{ "call", pg.Integer, default = function()
+        calls = calls + 1
+        return calls
+      end },
+    })
+    made:create(conn)
+    local ids_of_items = pg.select(t.id):where(t.id:le(2))
+    for _, query in ipairs{ ids_of_items, ids_of_items:distinct(), ids_of_items:union(ids_of_items) } do
+      conn:execute(pg.insert(made:alias "x"):from_select({ "id" }, query))
+      local rows = conn:execute(pg.select(made):order_by(made.c.id)):all()
+      assert.equal(2, #rows)
+      for i, row in ipairs(rows) do
+        assert.same({ i, 5, "[1,2]", 1, "glad", 3, "x", calls },
+          { row.id, row.n, tostring(row.v), row.j.a, row.mood, row.len, row.tags[1], row.call })
+      end
+      conn:execute(pg.delete(made):all_rows())
+    end
+    assert.equal(3, calls)
+  end)
+
   it("runs text with typed parameters", function()
     local text = pg.text("SELECT id FROM items ORDER BY embedding <-> :q LIMIT :n",
       { q = pg.literal({ 2, 2, 2 }, pg.VECTOR(3)), n = pg.literal(1, pg.Integer) })

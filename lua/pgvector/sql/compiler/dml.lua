@@ -130,12 +130,13 @@ function visit.insert(c, statement, mode, unique)
     c:write("INSERT INTO ")
     c:visit(statement._table)
     if statement._select then
+      local columns, query = statement:_select_with_defaults()
       c:write(" (")
-      column_names(c, statement._select_columns)
+      column_names(c, columns)
       c:write(") ")
       local frame = c.frame
       c.frame = nil
-      c:visit(statement._select)
+      c:visit(query)
       c.frame = frame
     else
       insert_values(c, statement)
