@@ -131,6 +131,7 @@ describe("a pattern", function()
     { function() return t.title:not_like("a%") end, "items.title NOT LIKE $1", { "a%" } },
     { function() return t.title:ilike("a%") end, "items.title ILIKE $1", { "a%" } },
     { function() return t.title:not_ilike("a%") end, "items.title NOT ILIKE $1", { "a%" } },
+    { function() return pg.literal("a"):like("a/%", { escape = "/" }) end, "$1 LIKE $2 ESCAPE $3", { "a", "a/%", "/" } },
     { function() return t.title:like("a/%", { escape = "/" }) end, "items.title LIKE $1 ESCAPE $2", { "a/%", "/" } },
     { function() return t.title:like(o.email .. "%") end, "items.title LIKE owners.email || $1", { "%" } },
     { function() return t.title:contains("50%_a\\b") end, "items.title LIKE $1", { "%50\\%\\_a\\\\b%" } },
