@@ -129,6 +129,17 @@ describe("INSERT", function()
     assert.are.equal("INSERT INTO owners DEFAULT VALUES", compiled.sql)
   end)
 
+  it("compiles for rows to come with CTEs, whose parameters are none of its columns", function()
+    local chosen = pg.select(t.title):where(t.id:eq(pg.bindparam "item")):cte "chosen"
+    local logged = pg.insert(notes):values{ id = pg.bindparam "note" }:returning(notes.c.id):cte "logged"
+    assert.are.equal("WITH chosen AS (SELECT items.title FROM items WHERE items.id = $1) INSERT INTO owners (id, email) "
+      .. "VALUES ($2, (SELECT chosen.title FROM chosen))", compiler.compile(
+      pg.insert(owners):values{ email = pg.select(chosen.c.title) }, { keys = { "item", "id" } }).sql)
+    assert.are.equal("WITH logged AS (INSERT INTO notes (id) VALUES ($1) RETURNING notes.id) UPDATE owners SET email=$2 "
+      .. "WHERE owners.id = $3", compiler.compile(pg.update(owners):where(o.id:eq(pg.bindparam "owner")):add_cte(logged),
+      { keys = { "email", "owner", "note" } }).sql)
+  end)
+
   it("refuses what cannot be inserted", function()
     raises(function() ins:values{ emal = "x" } end, "ArgumentError", "has no column 'emal', did you mean 'email'?")
     raises(function() ins:values{ "x" } end, "ArgumentError", "values are given by column")

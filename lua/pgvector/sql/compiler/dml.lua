@@ -46,17 +46,24 @@ local function column_names(c, columns)
   end
 end
 
--- The names of the parameters that a statement has by itself: a row's keys of
--- these names are their values, the others are columns.
-local function own_parameters(c, statement)
-  local keys, describing, names = c.keys, c.describing, {}
-  c.keys, c.describing = nil, true
-  local captured, length = c:capture(c.visit, statement)
-  c.keys, c.describing = keys, describing
+-- Adds the names of the parameters among what was written.
+local function add_parameters(names, written, length)
   for i = 1, length do
-    local piece = captured[i]
+    local piece = written[i]
     if type(piece) == "table" and piece.key then names[piece.key] = true end
   end
+end
+
+-- The names of the parameters that a statement has by itself, in its CTEs as well:
+-- a row's keys of these names are their values, the others are columns.
+local function own_parameters(c, statement)
+  local keys, describing, ctes, nested, names = c.keys, c.describing, c.cte_list, c.nested, {}
+  c.keys, c.describing, c.cte_list, c.nested = nil, true, nil, nil
+  add_parameters(names, c:capture(c.visit, statement))
+  for _, list in ipairs{ c.cte_list or no_names, c.nested or no_names } do
+    for _, cte in ipairs(list) do add_parameters(names, cte.buf, cte.n) end
+  end
+  c.keys, c.describing, c.cte_list, c.nested = keys, describing, ctes, nested
   return names
 end
 

@@ -334,8 +334,8 @@ function visit.cte_definition(c, cte)
   local entry = known or { name = name }
   entry.cte, list[name] = cte, entry
   if cte.recursive then list.recursive = true end
-  local in_window = c.in_window
-  c.in_window = nil
+  local in_window, keys = c.in_window, c.keys
+  c.in_window, c.keys = nil, nil -- the rows to come are not those of an INSERT in a CTE
   entry.buf, entry.n = c:capture(function()
     c:write(quote(name))
     if cte.recursive or cte.show_columns then
@@ -352,7 +352,7 @@ function visit.cte_definition(c, cte)
     c:visit(cte.element, nested and "nested" or "cte", true)
     c:write(")")
   end)
-  c.in_window = in_window
+  c.in_window, c.keys = in_window, keys
   if not known then list[#list + 1] = entry end
 end
 
