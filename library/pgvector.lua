@@ -1345,8 +1345,8 @@ function Query:into(name, options) end
 ---@return pgvector.ColumnElement
 function Query:scalar_subquery() end
 
----`EXISTS (SELECT …)`.
----@return pgvector.ColumnElement
+---`EXISTS (SELECT …)`; conditions may follow.
+---@return pgvector.Exists
 function Query:exists() end
 
 ---`self UNION other`.
@@ -1540,8 +1540,9 @@ function Insert:values(values) end
 ---`INSERT … SELECT`.
 ---@param columns any[] columns or their names
 ---@param query pgvector.Query
+---@param options? { include_defaults?: boolean } false: not the defaults of other columns
 ---@return pgvector.Insert
-function Insert:from_select(columns, query) end
+function Insert:from_select(columns, query, options) end
 
 ---`ON CONFLICT DO NOTHING`.
 ---@param options? pgvector.ConflictOptions
