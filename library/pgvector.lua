@@ -1350,8 +1350,8 @@ function Query:scalar_subquery() end
 ---@return pgvector.ColumnElement
 function Query:label(name) end
 
----`EXISTS (SELECT …)`.
----@return pgvector.ColumnElement
+---`EXISTS (SELECT …)`; conditions may follow.
+---@return pgvector.Exists
 function Query:exists() end
 
 ---`self UNION other`.
@@ -1545,8 +1545,9 @@ function Insert:values(values) end
 ---`INSERT … SELECT`.
 ---@param columns any[] columns or their names
 ---@param query pgvector.Query
+---@param options? { include_defaults?: boolean } false: not the defaults of other columns
 ---@return pgvector.Insert
-function Insert:from_select(columns, query) end
+function Insert:from_select(columns, query, options) end
 
 ---`ON CONFLICT DO NOTHING`.
 ---@param options? pgvector.ConflictOptions

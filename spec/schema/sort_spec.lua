@@ -23,4 +23,14 @@ describe("topological order", function()
       assert.equal(case[5], broken)
     end)
   end
+
+  it("follows a chain as long as a flush has rows", function()
+    local nodes, last = {}, 20000
+    for i = 1, last do nodes[i] = i end
+    local order, left_out = sort.topological(nodes, function(i) return { i < last and i + 1 or 1 } end)
+    assert.equal(last, #order)
+    assert.equal(last, order[1])
+    assert.equal(1, order[last])
+    assert.same({ { last, 1 } }, left_out)
+  end)
 end)

@@ -92,6 +92,10 @@ describe("IN", function()
       "(items.id, items.title) IN (SELECT unnest($1), unnest($2))", { {}, {} } },
     { function() return pg.tuple(t.id, t.title):not_in{ { 1, "a" } } end,
       "(items.id, items.title) NOT IN (SELECT unnest($1), unnest($2))", { { 1 }, { "a" } } },
+    { function() return pg.tuple(t.id, t.title):in_{ { 7, func.lower "A" }, { 8, "b" }, pg.tuple(1, "c") } end,
+      "(items.id, items.title) IN (($1, lower($2)), ($3, $4), ($5, $6))", { 7, "A", 8, "b", 1, "c" } },
+    { function() return pg.tuple(t.id, t.title):not_in{ { pg.select(func.max(o.id)), "b" } } end,
+      "(items.id, items.title) NOT IN (((SELECT max(owners.id) AS max_1 FROM owners), $1))", { "b" } },
     { function() return (t.stock + 1):in_{ 1, 2 } end, "items.stock + $1 = ANY($2)", { 1, { 1, 2 } } },
   }
 
@@ -136,6 +140,7 @@ describe("a pattern", function()
     { function() return t.title:not_like("a%") end, "items.title NOT LIKE $1", { "a%" } },
     { function() return t.title:ilike("a%") end, "items.title ILIKE $1", { "a%" } },
     { function() return t.title:not_ilike("a%") end, "items.title NOT ILIKE $1", { "a%" } },
+    { function() return pg.literal("a"):like("a/%", { escape = "/" }) end, "$1 LIKE $2 ESCAPE $3", { "a", "a/%", "/" } },
     { function() return t.title:like("a/%", { escape = "/" }) end, "items.title LIKE $1 ESCAPE $2", { "a/%", "/" } },
     { function() return t.title:like(o.email .. "%") end, "items.title LIKE owners.email || $1", { "%" } },
     { function() return t.title:contains("50%_a\\b") end, "items.title LIKE $1", { "%50\\%\\_a\\\\b%" } },

@@ -41,6 +41,10 @@ describe("INSERT", function()
       "INSERT INTO owners (email) VALUES ($1) RETURNING owners.id, owners.email, owners.active", { "x" } },
     { ins:values{ email = "x" }:returning((o.id + 1):label "next"),
       "INSERT INTO owners (email) VALUES ($1) RETURNING owners.id + $2 AS next", { "x", 1 } },
+    { ins:values{ { email = "x" } }:values{ { id = 2 } }, "INSERT INTO owners (id, email) VALUES (DEFAULT, $1), ($2, DEFAULT)",
+      { "x", 2 } },
+    { ins:values{ email = "x" }:values{ id = 2 }:values{ id = 3 }, "INSERT INTO owners (id, email) VALUES ($1, $2)", { 3, "x" } },
+    { ins:values{ email = "x" }:values{ { email = "y" } }, "INSERT INTO owners (email) VALUES ($1), ($2)", { "x", "y" } },
     { ins:from_select({ "id", "email" }, pg.select(t.id, t.title):where(t.live)),
       "INSERT INTO owners (id, email) SELECT items.id, items.title FROM items WHERE items.live" },
     { ins:from_select({ "id" }, pg.select(o.id + 100)),
@@ -66,6 +70,36 @@ describe("INSERT", function()
     assert_sql(pg.insert(posts):values{ { title = "x" }, { state = "live" } },
       "INSERT INTO posts (title, state, token) VALUES ($1, $2, $3), (DEFAULT, $4, $5)",
       { "x", "draft", "made", "live", "made" })
+  end)
+
+  it("puts them into an alias as well", function()
+    assert_sql(pg.insert(posts:alias "a"):values{ title = "x" },
+      "INSERT INTO posts AS a (title, state, token) VALUES ($1, $2, $3)", { "x", "draft", "made" })
+  end)
+
+  it("puts them beside the columns of a select that are named", function()
+    local into = pg.insert(posts)
+    local function from(query, options) return into:from_select({ "title" }, query, options) end
+    local query = pg.select(t.title)
+    assert_sql(from(query), "INSERT INTO posts (title, state, token) SELECT items.title, $1 AS anon_1, $2 AS anon_2 FROM items",
+      { "draft", "made" })
+    assert_sql(into:from_select({ "state", "token" }, pg.select(t.title, t.title)),
+      "INSERT INTO posts (state, token) SELECT items.title, items.title FROM items")
+    assert_sql(from(query, { include_defaults = false }), "INSERT INTO posts (title) SELECT items.title FROM items")
+    assert_sql(from(pg.select(func.max(t.title)):group_by(t.owner_id):order_by(t.owner_id):limit(3)),
+      "INSERT INTO posts (title, state, token) SELECT max(items.title) AS max_1, $1 AS anon_1, $2 AS anon_2 FROM items "
+        .. "GROUP BY items.owner_id ORDER BY items.owner_id LIMIT $3", { "draft", "made", 3 })
+    assert_sql(from(query:distinct()), "INSERT INTO posts (title, state, token) SELECT anon_1.title, $1 AS anon_1, $2 AS anon_2 "
+      .. "FROM (SELECT DISTINCT items.title FROM items) AS anon_1", { "draft", "made" })
+    assert_sql(from(query:union(pg.select(o.email))), "INSERT INTO posts (title, state, token) SELECT anon_1.title, $1 AS anon_1, "
+      .. "$2 AS anon_2 FROM (SELECT items.title FROM items UNION SELECT owners.email FROM owners) AS anon_1", { "draft", "made" })
+  end)
+
+  it("puts the value by which a model knows its rows beside a select, whatever of defaults", function()
+    local Model = { __clause = owners, __identity = { o.email, "mine" } }
+    local sql = "INSERT INTO owners (id, email) SELECT items.id, $1 AS anon_1 FROM items"
+    assert_sql(pg.insert(Model):from_select({ "id" }, pg.select(t.id)), sql, { "mine" })
+    assert_sql(pg.insert(Model):from_select({ "id" }, pg.select(t.id), { include_defaults = false }), sql, { "mine" })
   end)
 
   it("calls a default's function anew at each execution", function()
@@ -95,6 +129,17 @@ describe("INSERT", function()
     assert.are.equal("INSERT INTO owners DEFAULT VALUES", compiled.sql)
   end)
 
+  it("compiles for rows to come with CTEs, whose parameters are none of its columns", function()
+    local chosen = pg.select(t.title):where(t.id:eq(pg.bindparam "item")):cte "chosen"
+    local logged = pg.insert(notes):values{ id = pg.bindparam "note" }:returning(notes.c.id):cte "logged"
+    assert.are.equal("WITH chosen AS (SELECT items.title FROM items WHERE items.id = $1) INSERT INTO owners (id, email) "
+      .. "VALUES ($2, (SELECT chosen.title FROM chosen))", compiler.compile(
+      pg.insert(owners):values{ email = pg.select(chosen.c.title) }, { keys = { "item", "id" } }).sql)
+    assert.are.equal("WITH logged AS (INSERT INTO notes (id) VALUES ($1) RETURNING notes.id) UPDATE owners SET email=$2 "
+      .. "WHERE owners.id = $3", compiler.compile(pg.update(owners):where(o.id:eq(pg.bindparam "owner")):add_cte(logged),
+      { keys = { "email", "owner", "note" } }).sql)
+  end)
+
   it("refuses what cannot be inserted", function()
     raises(function() ins:values{ emal = "x" } end, "ArgumentError", "has no column 'emal', did you mean 'email'?")
     raises(function() ins:values{ "x" } end, "ArgumentError", "values are given by column")
@@ -103,7 +148,13 @@ describe("INSERT", function()
     raises(function() ins:values{ email = function() end } end, "ArgumentError", "is a function")
     raises(function() ins:values{ email = owners } end, "ArgumentError", "is a table or model")
     raises(function() ins:values{ [t.id] = 1 } end, "ArgumentError", "not a column of")
-    raises(function() ins:values{ { email = "x" }, "y" } end, "ArgumentError", "row 2")
+    raises(function() ins:values{ { email = "x" }, "y" } end, "ArgumentError", "values: row 2 is the string \"y\"")
+    raises(function() ins:values{ { email = "x" }, nil, { email = "z" } } end, "ArgumentError", "values: row 2 is nil")
+    raises(function() ins:values({ email = "x" }, nil) end, "ArgumentError", "values: row 2 is nil")
+    raises(function() ins:values{ { email = "x" }, id = 1 } end, "ArgumentError", "a list of rows has a field 'id'")
+    raises(function() ins:from_select({ "id" }, pg.select(o.id), { defaults = false }) end, "ArgumentError", "defaults")
+    raises(function() pg.insert(posts):from_select({ "id" }, pg.select(pg.text "1"):distinct()):compile() end,
+      "InvalidRequestError", "'posts' has defaults, which cannot be added to columns without names")
     raises(function() pg.insert "owners" end, "ArgumentError", "expected a table")
     raises(function() pg.insert(pg.select(o.id):subquery()) end, "ArgumentError", "expected a table")
     raises(function() ins:from_select({ "id" }, pg.select(t.id, t.title)) end, "ArgumentError", "1 columns are named")
@@ -199,6 +250,12 @@ describe("UPDATE", function()
   it("of every row must be asked for", function()
     raises(function() upd:values{ active = true }:compile() end, "InvalidRequestError", "has no condition")
     assert.are.equal("UPDATE owners SET active=$1", tostring(upd:values{ active = true }))
+  end)
+
+  it("of an alias puts in what the columns have for that", function()
+    local a = posts:alias "a"
+    assert_sql(pg.update(a):where(a.c.id:eq(1)):values{ title = "x" },
+      "UPDATE posts AS a SET title=$1, changed=now() WHERE a.id = $2", { "x", 1 })
   end)
 
   it("must set something", function()

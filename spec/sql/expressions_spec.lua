@@ -95,6 +95,7 @@ describe("an expression", function()
     { pg.exists(o.id):where(o.id:eq(1)), "EXISTS (SELECT owners.id FROM owners WHERE owners.id = $1)", { 1 } },
     { pg.exists():where(o.id:eq(1)), "EXISTS (SELECT 1 FROM owners WHERE owners.id = $1)", { 1 } },
     { pg.select(o.id):exists(), "EXISTS (SELECT owners.id FROM owners)" },
+    { pg.select(o.id):exists():where(o.id:eq(1)), "EXISTS (SELECT owners.id FROM owners WHERE owners.id = $1)", { 1 } },
   }
 
   it("takes the type that its branches have", function()

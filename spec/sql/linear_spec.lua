@@ -48,6 +48,11 @@ local function condition(i) return t.id:eq(i) end
 local cases = {
   ["a chain of or_"] = function(n) pg.select(t.id):where(chain("or_", n)):compile() end,
   ["a chain of and_"] = function(n) pg.select(t.id):where(chain("and_", n)):compile() end,
+  ["a chain of +"] = function(n)
+    local sum = t.id
+    for _ = 1, n do sum = sum + t.stock end
+    pg.select(t.id):where(sum:gt(1)):compile()
+  end,
   ["a list of values"] = function(n) pg.select(t.id):where(t.id:in_(list(n, function(i) return i end))):compile() end,
   ["a list of expressions"] = function(n) pg.select(t.id):where(t.id:in_(list(n, function() return t.stock end))):compile() end,
   ["rows to insert"] = function(n) pg.insert(tables.owners):values(list(n, function(i) return { id = i, email = "x" } end)):compile() end,

@@ -80,6 +80,8 @@ describe("SELECT", function()
     { s:with_for_update{ key_share = true, read = true }, "SELECT items.id FROM items FOR KEY SHARE" },
     { s:join(owners):with_for_update{ of = { items, o.id } },
       "SELECT items.id FROM items JOIN owners ON owners.id = items.owner_id FOR UPDATE OF items, owners" },
+    { s:join(owners):with_for_update{ of = items:join(owners:alias "a", pg.true_()):join(deals, pg.true_()) },
+      "SELECT items.id FROM items JOIN owners ON owners.id = items.owner_id FOR UPDATE OF items, a, deals" },
     { s:prefix_with "/*+ SeqScan(items) */", "SELECT /*+ SeqScan(items) */ items.id FROM items" },
     { s:prefix_with "ALL", "SELECT ALL items.id FROM items" },
     { s:select_from(owners), "SELECT items.id FROM owners, items" },
@@ -243,6 +245,32 @@ describe("an alias", function()
     { pg.select(s:cte("x"):alias("y"):alias("z").c.id), "WITH x AS (SELECT items.id FROM items) SELECT z.id FROM x AS z" },
     { pg.select(a.c.id):join(owners), "SELECT a.id FROM items AS a JOIN owners ON owners.id = a.owner_id" },
   }
+
+  local x = pg.column("x", pg.Integer)
+  local q, q_1 = pg.table("q", x), pg.table("q_1", x)
+  local anonymous, named = q:alias(), q:alias "q_1"
+  local sub, sub_1 = pg.select(q.c.x):subquery(), pg.select(q.c.x):subquery "anon_1"
+  local with, with_1 = pg.select(q.c.x):cte(), pg.select(q.c.x):cte "anon_1"
+  local nested = pg.select(q.c.x):cte(nil, { nesting = true })
+  local definitions = "WITH anon_2 AS (SELECT q.x FROM q), anon_1 AS (SELECT q.x FROM q) "
+  cases{
+    { pg.select(q_1.c.x):where(pg.exists(anonymous.c.x):where(anonymous.c.x:eq(q_1.c.x))),
+      "SELECT q_1.x FROM q_1 WHERE EXISTS (SELECT q_2.x FROM q AS q_2 WHERE q_2.x = q_1.x)" },
+    { pg.select(anonymous.c.x):where(pg.exists(q_1.c.x):where(anonymous.c.x:eq(q_1.c.x))),
+      "SELECT q_2.x FROM q AS q_2 WHERE EXISTS (SELECT q_1.x FROM q_1 WHERE q_2.x = q_1.x)" },
+    { pg.select(anonymous.c.x, named.c.x):join_from(anonymous, named, anonymous.c.x:eq(named.c.x)),
+      "SELECT q_2.x, q_1.x FROM q AS q_2 JOIN q AS q_1 ON q_2.x = q_1.x" },
+    { pg.select(sub.c.x, sub_1.c.x):join_from(sub, sub_1, pg.true_()),
+      "SELECT anon_2.x, anon_1.x FROM (SELECT q.x FROM q) AS anon_2 JOIN (SELECT q.x FROM q) AS anon_1 ON true" },
+    { pg.select(with.c.x):join_from(with, with_1, pg.true_()),
+      definitions .. "SELECT anon_2.x FROM anon_2 JOIN anon_1 ON true" },
+    { pg.select(with_1.c.x):join_from(with_1, with, pg.true_()),
+      "WITH anon_1 AS (SELECT q.x FROM q), anon_2 AS (SELECT q.x FROM q) SELECT anon_1.x FROM anon_1 JOIN anon_2 ON true" },
+    { pg.select(nested.c.x):join_from(nested, with_1, pg.true_()),
+      "WITH anon_1 AS (SELECT q.x FROM q), anon_2 AS (SELECT q.x FROM q) SELECT anon_2.x FROM anon_2 JOIN anon_1 ON true" },
+    { pg.select(anonymous.c.x):add_cte(pg.select(q.c.x):cte "q_1"),
+      "WITH q_1 AS (SELECT q.x FROM q) SELECT q_2.x FROM q AS q_2" },
+  }
 end)
 
 describe("a subquery", function()
@@ -326,6 +354,12 @@ describe("a CTE", function()
   local other = pg.select(base.c.id):where(base.c.id:gt(5)):cte "other"
   local tree = pg.select(nodes.c.id, nodes.c.parent_id):where(nodes.c.id:eq(1)):cte("tree", { recursive = true })
   local all = tree:union_all(pg.select(nodes.c.id, nodes.c.parent_id):where(nodes.c.parent_id:eq(tree.c.id)))
+  local delete = pg.delete(owners):all_rows():returning(o.id)
+  local gone_cte, gone_too, nesting = delete:cte "gone", delete:cte "too", delete:cte("gone", { nesting = true })
+  local with_gone = "WITH gone AS (DELETE FROM owners RETURNING owners.id)"
+  local gone, added = with_gone .. " ", pg.select(t.id):add_cte(gone_cte)
+  local unnamed = pg.select(nodes.c.id):cte(nil, { recursive = true })
+  unnamed = unnamed:union_all(pg.select(nodes.c.id):where(nodes.c.parent_id:eq(unnamed.c.id)))
   cases{
     { pg.select(base.c.id):where(base.c.id:lt(3)),
       "WITH live AS (SELECT items.id FROM items WHERE items.live) SELECT live.id FROM live WHERE live.id < $1", { 3 } },
@@ -351,6 +385,22 @@ describe("a CTE", function()
       "WITH new AS (INSERT INTO owners (email) VALUES ($1) RETURNING owners.id) SELECT new.id FROM new", { "x" } },
     { pg.select(t.id):add_cte(pg.delete(owners):where(o.id:eq(1)):returning(o.id):cte "gone"),
       "WITH gone AS (DELETE FROM owners WHERE owners.id = $1 RETURNING owners.id) SELECT items.id FROM items", { 1 } },
+    { pg.select(added:subquery("s").c.id), gone .. "SELECT s.id FROM (SELECT items.id FROM items) AS s" },
+    { pg.select(added:cte("c").c.id), with_gone .. ", c AS (SELECT items.id FROM items) SELECT c.id FROM c" },
+    { pg.select(o.id):where(added:exists()), gone .. "SELECT owners.id FROM owners WHERE EXISTS (SELECT items.id FROM items)" },
+    { pg.select(added:scalar_subquery()), gone .. "SELECT (SELECT items.id FROM items) AS anon_1" },
+    { pg.select(o.id):union(added), gone .. "SELECT owners.id FROM owners UNION SELECT items.id FROM items" },
+    { pg.insert(owners):from_select({ "id" }, added), gone .. "INSERT INTO owners (id) SELECT items.id FROM items" },
+    { pg.select(added:union(pg.select(o.id)):add_cte(gone_too):subquery("s").c.id),
+      "WITH too AS (DELETE FROM owners RETURNING owners.id), gone AS (DELETE FROM owners RETURNING owners.id) "
+        .. "SELECT s.id FROM (SELECT items.id FROM items UNION SELECT owners.id FROM owners) AS s" },
+    { pg.select(pg.update(owners):values{ email = "x" }:all_rows():returning(o.id):add_cte(gone_cte):cte("u").c.id),
+      with_gone .. ", u AS (UPDATE owners SET email=$1 RETURNING owners.id) SELECT u.id FROM u", { "x" } },
+    { pg.select(pg.select(t.id):add_cte(nesting):subquery("s").c.id), gone .. "SELECT s.id FROM (SELECT items.id FROM items) AS s" },
+    { pg.select(t.id):union(pg.select(o.id):add_cte(pg.select(t.id):cte("n", { nesting = true }))),
+      "SELECT items.id FROM items UNION (WITH n AS (SELECT items.id FROM items) SELECT owners.id FROM owners)" },
+    { pg.select(unnamed.c.id), "WITH RECURSIVE anon_1(id) AS (SELECT nodes.id FROM nodes UNION ALL "
+      .. "SELECT nodes.id FROM nodes, anon_1 WHERE nodes.parent_id = anon_1.id) SELECT anon_1.id FROM anon_1" },
     { pg.insert(owners):from_select({ "id" }, pg.select(base.c.id)),
       "WITH live AS (SELECT items.id FROM items WHERE items.live) INSERT INTO owners (id) SELECT live.id FROM live" },
     { pg.select(pg.text("SELECT 1"):columns{ { "one", pg.Integer } }:cte("x").c.one),

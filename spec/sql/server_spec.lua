@@ -67,6 +67,7 @@ describe("on a server", function()
     { "= ANY of nothing", ids(t.id:in_{}), {} },
     { "<> ALL of nothing", ids(t.id:not_in{}), { 1, 2, 3 } },
     { "IN of tuples", ids(pg.tuple(t.id, t.title):in_{ { 1, "50% off" }, { 2, "x" } }), { 1 } },
+    { "IN of tuples of expressions", ids(pg.tuple(t.id, t.title):in_{ { 1, func.lower "50% OFF" }, { 2, null } }), { 1 } },
     { "IN of tuples of nothing", ids(pg.tuple(t.id, t.title):in_{}), {} },
     { "NOT IN of a select", ids(t.owner_id:not_in(pg.select(o.id):where(o.email:startswith "ada"))), { 3 } },
     { "a number that is no integer", ids(t.stock:gt(2.5)), { 1 } },
@@ -200,10 +201,51 @@ describe("on a server", function()
     assert.equal(23, conn:scalar(pg.select(func.sum(inserted.c.id))))
   end)
 
+  it("runs a data-modifying CTE wherever the select stands that it was added to", function()
+    local stmt = pg.select(t.id):where(t.id:eq(1)):add_cte(pg.insert(owners):values{ id = 7 }:returning(o.id):cte "new")
+    local wrapped = {
+      pg.select(stmt:subquery().c.id), pg.select(stmt:cte().c.id), pg.select(pg.exists(stmt)), pg.select(stmt:scalar_subquery()),
+      pg.select(t.id):union(stmt), pg.insert(plain):from_select({ "id" }, stmt), stmt:into("copied", { temporary = true }),
+    }
+    for _, outer in ipairs(wrapped) do
+      conn:execute(outer)
+      assert.equal(1, conn:execute(pg.delete(owners):where(o.id:eq(7))).rowcount)
+    end
+  end)
+
   it("inserts a row of nothing but defaults, and DEFAULT beside values", function()
     conn:execute(pg.insert(plain))
     conn:execute(pg.insert(plain):values{ { name = "p" }, { id = 99 } })
     assert.same({ "none", "p", "none" }, conn:execute(pg.select(plain.c.name):order_by(plain.c.id)):scalars():all())
+  end)
+
+  it("inserts from selects with defaults of every kind, a function's once", function()
+    local calls = 0
+    local made = pg.Table("made", pg.MetaData(), {
+      pg.Column{ "id", pg.BigInteger, primary_key = true, identity = false }, pg.Column{ "n", pg.Integer, default = 5 },
+      pg.Column{ "v", pg.VECTOR(2), default = pg.vector{ 1, 2 } },
+      pg.Column{ "j", pg.JSONB, default = function() return { a = 1 } end },
+      pg.Column{ "mood", pg.Enum{ "sad", "glad", name = "made_mood" }, default = "glad" },
+      pg.Column{ "len", pg.Integer, default = func.length "abc" },
+      pg.Column{ "tags", pg.ARRAY(pg.Text), default = function() return { "x" } end },
+      pg.Column{ "call", pg.Integer, default = function()
+        calls = calls + 1
+        return calls
+      end },
+    })
+    made:create(conn)
+    local ids_of_items = pg.select(t.id):where(t.id:le(2))
+    for _, query in ipairs{ ids_of_items, ids_of_items:distinct(), ids_of_items:union(ids_of_items) } do
+      conn:execute(pg.insert(made:alias "x"):from_select({ "id" }, query))
+      local rows = conn:execute(pg.select(made):order_by(made.c.id)):all()
+      assert.equal(2, #rows)
+      for i, row in ipairs(rows) do
+        assert.same({ i, 5, "[1,2]", 1, "glad", 3, "x", calls },
+          { row.id, row.n, tostring(row.v), row.j.a, row.mood, row.len, row.tags[1], row.call })
+      end
+      conn:execute(pg.delete(made):all_rows())
+    end
+    assert.equal(3, calls)
   end)
 
   it("runs text with typed parameters", function()

@@ -86,6 +86,15 @@ describe("a named window", function()
       "SELECT rank() OVER w AS r, sum(items.price) OVER w AS s FROM items WHERE items.live "
         .. "WINDOW w AS (PARTITION BY items.owner_id ORDER BY items.price DESC) ORDER BY row_number() OVER w LIMIT $1", { 3 })
   end)
+  it("hides output names, but not those of a subquery in it", function()
+    local owners = tables.owners
+    local function ordered(query) return pg.select(func.rank():over{ order_by = query:scalar_subquery() }:label "r") end
+    local label = pg.select((owners.c.id + 1):label "l")
+    assert_sql(ordered(label:order_by "l":limit(1)), "SELECT rank() OVER (ORDER BY "
+      .. "(SELECT owners.id + $1 AS l FROM owners ORDER BY l LIMIT $2)) AS r", { 1, 1 })
+    assert_sql(ordered(label:union(label):order_by "l":limit(1)), "SELECT rank() OVER (ORDER BY (SELECT owners.id + $1 AS l "
+      .. "FROM owners UNION SELECT owners.id + $1 AS l FROM owners ORDER BY l LIMIT $2)) AS r", { 1, 1 })
+  end)
   it("brings its tables along, and belongs to its own select", function()
     local inner = pg.select(func.rank():over(w):label "r"):subquery "i"
     assert_sql(pg.select(inner.c.r), "SELECT i.r FROM (SELECT rank() OVER w AS r FROM items "

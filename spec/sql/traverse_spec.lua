@@ -65,6 +65,23 @@ describe("an expression", function()
     traverse.walk(t.id:eq(pg.select(o.id)):and_(t.live), function(node) names[#names + 1] = node.__visit_name end)
     assert.are.same({ "boolean", "binary", "column", "scalar_select", "column" }, names)
   end)
+
+  it("may be a chain of any length, walked in the same order", function()
+    local names = {}
+    traverse.walk(t.id + o.id - 1 + func.abs(t.stock) * 2, function(node)
+      names[#names + 1] = node.name or node.operator and node.operator.name or node.value
+    end)
+    assert.are.same({ "add", "sub", "add", "id", "id", 1, "mul", "abs", "stock", 2 }, names)
+    local sum, nodes, last, found = t.id, 0, 50000, {}
+    for i = 1, last do sum = sum + (i == last and o.id or t.stock) end
+    traverse.walk(sum, function() nodes = nodes + 1 end)
+    assert.are.equal(2 * last + 1, nodes)
+    traverse.collect_froms(sum, found)
+    assert.are.equal(2, #found)
+    assert.is_true(rawequal(tables.items, found[1]))
+    local text = tostring(sum)
+    assert.are.equal("items.id" .. (" + items.stock"):rep(last - 1) .. " + owners.id", text)
+  end)
 end)
 
 describe("schema_translate_map", function()

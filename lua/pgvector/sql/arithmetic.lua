@@ -6,6 +6,7 @@ local compat = require "pgvector.compat"
 local errors = require "pgvector.errors"
 local base = require "pgvector.sql.base"
 local coerce = require "pgvector.sql.coerce"
+local operand_types = require "pgvector.sql.operand_types"
 local operators = require "pgvector.sql.operators"
 local types = require "pgvector.types"
 local identifiers = require "pgvector.sql.compiler.identifiers"
@@ -13,56 +14,10 @@ local identifiers = require "pgvector.sql.compiler.identifiers"
 local ColumnElement = base.ColumnElement
 local node, binary = base.node, base.binary
 local P = operators.precedence
-local NULLTYPE, Double, Interval = types.NULLTYPE, types.Double, types.Interval
+local NULLTYPE, Double = types.NULLTYPE, types.Double
+local result_type, operand_type = operand_types.result, operand_types.operand
 
 -- Arithmetic -----------------------------------------------------------------
-
-local function without_dim(type_)
-  return type_.dim and type_._plain and type_:_plain() or type_
-end
-
--- The type of `a op b`.
-local function result_type(op, a, b)
-  local left, right = a.type, b.type
-  local lf, rf = left.family, right.family
-  if lf == "vector" then return op == operators.concat and without_dim(left) or left end
-  if rf == "vector" and lf == "unknown" then return right end
-  if lf == "datetime" then
-    if rf == "datetime" and op == operators.sub then return left.kind == "date" and types.Integer or Interval end
-    return rf == "interval" and left.kind == "date" and types.DateTime or left
-  end
-  if lf == "interval" and rf == "datetime" then return right end
-  if lf == "integer" and rf == "number" then return right end
-  if lf == "number" and rf == "number" and left.kind == "numeric" then return right end
-  if lf == "integer" and rf == "integer" then
-    return (right.kind == "int8" or left.kind == "int2") and right or left
-  end
-  if lf == "unknown" then return right end
-  return left
-end
-
--- What else than text `||` joins with its like.
-local concatenable = { array = true, json = true, hstore = true, vector = true, bit = true, tsvector = true }
-
--- The type of a plain Lua value beside an expression of type `type_`.
-local function operand_type(op, type_, value)
-  local family = type_.family
-  if (family == "datetime") and (op == operators.add or op == operators.sub)
-      and (type(value) == "string" or type(value) == "table") then
-    return Interval
-  end
-  if family == "datetime" then return type_.kind == "date" and types.Integer or Interval end
-  if family == "interval" and (op == operators.mul or op == operators.div) then return Double end
-  if (family == "json" or family == "hstore") and op == operators.sub then
-    if type(value) == "string" then return types.Text end
-    if type(value) == "number" then return types.Integer end
-    return types.ARRAY(types.Text)
-  end
-  if op == operators.concat then
-    return concatenable[family] and without_dim(type_) or types.Text
-  end
-  return type_
-end
 
 local function sides(op, a, b)
   if coerce.is_expression(a) then
@@ -71,7 +26,7 @@ local function sides(op, a, b)
     return base.typed_pair(a, b)
   end
   local is_value = not coerce.is_query(a)
-  return coerce.expr(a, is_value and operand_type(op, b.type, a) or nil, op.where), b
+  return coerce.expr(a, is_value and operand_type(op, b.type, a, true) or nil, op.where), b
 end
 
 local function arithmetic(op)
@@ -92,7 +47,7 @@ ColumnElement.__concat = arithmetic(operators.concat)
 
 function ColumnElement.__pow(a, b)
   a, b = sides(operators.pow, a, b)
-  return binary(a, operators.pow, b, a.type.kind == "numeric" and a.type or Double)
+  return binary(a, operators.pow, b, result_type(operators.pow, a, b))
 end
 
 local function whole(type_) return type_.family == "integer" or type_.family == "unknown" end
@@ -114,7 +69,7 @@ local function floordiv(a, b)
   local quotient = binary(a, operators.div, b, result_type(operators.div, a, b))
   if a.type.family == "integer" and b.type.family == "integer" then return quotient end
   return node{ __visit_name = "function", name = "floor", names = { "floor" }, args = { quotient },
-               type = quotient.type }
+               type = quotient.type.kind == "float4" and Double or quotient.type }
 end
 
 ColumnElement.__idiv = floordiv
@@ -151,7 +106,7 @@ local function custom_operand(op, left, value)
   if family == "range" and op.name == "@>" then return left:_contained_type(value) end
   local special = right_types[family] and right_types[family][op.name]
   if special then return special end
-  if op.prec == P.ADD or op.prec == P.MULTIPLY then return operand_type(op, left, value) end
+  if operand_types.knows(op) then return operand_type(op, left, value) end
   if op == operators.custom("AT TIME ZONE") then return types.Text end
   return left
 end
@@ -161,8 +116,8 @@ local function custom_result(op, left, right)
   if gives == "boolean" then return types.Boolean end
   if gives == "distance" then return Double end
   if gives == "text" or left.type.family == "hstore" and op.name == "->" then return types.Text end
+  if operand_types.knows(op) then return result_type(op, left, right) end
   if gives == "same" then return left.type end
-  if op.prec == P.ADD or op.prec == P.MULTIPLY then return result_type(op, left, right) end
   return NULLTYPE
 end
 
@@ -199,12 +154,21 @@ function ColumnElement:_operate(sql, other, type_)
   return binary(self, op, coerce.expr(other, custom_operand(op, self.type, other), sql), type_)
 end
 
+-- As with `+`, the wider of two integers tells the type.
+local function bitwise(sql)
+  return function(self, other)
+    local result = self:_operate(sql, other, self.type)
+    if self.type.family == "integer" then result.type = result_type(operators.add, result.left, result.right) end
+    return result
+  end
+end
+
 --- Bits common to both: `self & other`.
-function ColumnElement:bitwise_and(other) return self:_operate("&", other, self.type) end
+ColumnElement.bitwise_and = bitwise "&"
 --- Bits in either: `self | other`.
-function ColumnElement:bitwise_or(other) return self:_operate("|", other, self.type) end
+ColumnElement.bitwise_or = bitwise "|"
 --- Bits in one only: `self # other`.
-function ColumnElement:bitwise_xor(other) return self:_operate("#", other, self.type) end
+ColumnElement.bitwise_xor = bitwise "#"
 --- Every bit the other way: `~ self`.
 function ColumnElement:bitwise_not()
   return node{ __visit_name = "bitwise_not", element = self, type = self.type }

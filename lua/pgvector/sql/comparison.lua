@@ -139,9 +139,35 @@ local function sequence_length(values, where)
   return n
 end
 
+local function is_sql(x) return coerce.is_expression(x) or coerce.is_query(x) end
+
+-- The values of a row beside a tuple.
+local function checked_row(self, row, i, negated)
+  local items = self.items
+  if type(row) ~= "table" or #row ~= #items then
+    errors.raise("ArgumentError", "in_: element %d must be a sequence of %d values", i, #items)
+  end
+  for j = 1, #items do
+    if negated and (row[j] == null or rawequal(row[j], NULL)) then
+      errors.raise("ArgumentError", "not_in: element %d contains NULL, so no row could ever match", i)
+    end
+  end
+  return row
+end
+
+local function tuple_of(self, row, i, negated)
+  if is_sql(row) then return expr(row, nil, "in_") end
+  local list = {}
+  for j, value in ipairs(checked_row(self, row, i, negated)) do list[j] = expr(value, self.items[j].type, "in_") end
+  return node{ __visit_name = "tuple", items = list, type = NULLTYPE }
+end
+
 local function in_list(self, values, n, negated)
   local list = {}
-  for i = 1, n do list[i] = expr(values[i], self.type, "in_") end
+  for i = 1, n do
+    list[i] = self.__visit_name == "tuple" and tuple_of(self, values[i], i, negated)
+      or expr(values[i], self.type, "in_")
+  end
   return binary(self, negated and operators.not_in or operators.in_,
     node{ __visit_name = "tuple", items = list, type = NULLTYPE }, Boolean)
 end
@@ -161,21 +187,21 @@ local function in_rows(self, values, n, negated)
   local columns = {}
   for j = 1, #items do columns[j] = { n = n } end
   for i = 1, n do
-    local row = values[i]
-    if type(row) ~= "table" or #row ~= #items then
-      errors.raise("ArgumentError", "in_: element %d must be a sequence of %d values", i, #items)
-    end
-    for j = 1, #items do
-      if negated and row[j] == null then
-        errors.raise("ArgumentError", "not_in: element %d contains NULL, so no row could ever match", i)
-      end
-      columns[j][i] = row[j]
-    end
+    local row = checked_row(self, values[i], i, negated)
+    for j = 1, #items do columns[j][i] = row[j] end
   end
   local arrays = {}
   for j = 1, #items do arrays[j] = bind(columns[j], types.ARRAY(element_type(items[j], columns[j], n))) end
   return binary(self, negated and operators.not_in or operators.in_,
     node{ __visit_name = "unnest_rows", items = arrays, type = NULLTYPE }, Boolean)
+end
+
+-- Does a row of values have SQL among them?
+local function has_sql(row)
+  for j = 1, type(row) == "table" and #row or 0 do
+    if is_sql(row[j]) then return true end
+  end
+  return false
 end
 
 local function in_(self, values, negated)
@@ -203,16 +229,16 @@ local function in_(self, values, negated)
       .. "array_column:any(value)", where, coerce.describe(values))
   end
   local n = sequence_length(values, where)
-  local plain = true
+  local plain, is_tuple = true, self.__visit_name == "tuple"
   for i = 1, n do
     local value = values[i]
     if negated and (value == null or rawequal(value, NULL)) then
       errors.raise("ArgumentError", "not_in: element %d is NULL, so no row could ever match", i)
     end
-    if coerce.is_expression(value) or coerce.is_query(value) then plain = false end
+    if is_sql(value) or is_tuple and has_sql(value) then plain = false end
   end
   if not plain or (self.type.family == "array" and n > 0) then return in_list(self, values, n, negated) end
-  if self.__visit_name == "tuple" then return in_rows(self, values, n, negated) end
+  if is_tuple then return in_rows(self, values, n, negated) end
   return in_array(self, values, n, negated)
 end
 

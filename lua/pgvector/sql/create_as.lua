@@ -41,7 +41,7 @@ function create_as.new(query, name, given)
   local tbl = schema.Table._new(name, schema.MetaData._new(), columns,
     { schema = given.schema, temporary = given.temporary })
   local self = setmetatable({
-    query = query, table = tbl, if_not_exists = given.if_not_exists, _ctes = query._ctes,
+    query = query, table = tbl, if_not_exists = given.if_not_exists,
   }, CreateTableAs)
   tbl._creator = self
   return self

@@ -35,6 +35,12 @@ function dml.criteria(x)
   return criterion and chain.append(nil, { criterion })
 end
 
+--- The table's own column: that of an alias has no defaults.
+-- @tparam table from what `target` gave
+-- @tparam table column of it
+-- @treturn table column
+function dml.own_column(from, column) return from.__visit_name == "alias" and column._source or column end
+
 -- Values -----------------------------------------------------------------------
 
 --- The node that stands for a column's value.

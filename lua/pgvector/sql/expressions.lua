@@ -2,11 +2,10 @@
 -- CAST, tuples, and the functions over conditions.
 -- @module pgvector.sql.expressions
 
-local class = require "pgvector.class"
 local errors = require "pgvector.errors"
 local base = require "pgvector.sql.base"
-local element = require "pgvector.sql.element"
 local coerce = require "pgvector.sql.coerce"
+local exists = require "pgvector.sql.exists"
 local operators = require "pgvector.sql.operators"
 local select_ = require "pgvector.sql.select"
 local types = require "pgvector.types"
@@ -43,25 +42,6 @@ function expressions.false_() return base.FALSE end
 
 -- EXISTS ---------------------------------------------------------------------------
 
-local Exists = class("Exists", element.ColumnElement)
-Exists.__visit_name = "exists"
-Exists.type = types.Boolean
-Exists.negated = false
-
-local function over_select(method)
-  return function(self, ...)
-    return base.with(self, { element = self.element[method](self.element, ...) })
-  end
-end
-
---- `EXISTS (SELECT … WHERE …)`.
-Exists.where = over_select "where"
---- Names the FROM elements of the subquery.
-Exists.select_from = over_select "select_from"
---- Names what the subquery shares with the statement around it.
-Exists.correlate = over_select "correlate"
-class.seal(Exists)
-
 --- `EXISTS (SELECT …)`: of a select, or of columns and tables, to be followed
 -- by `:where(…)`.
 function expressions.exists(...)
@@ -76,7 +56,7 @@ function expressions.exists(...)
   else
     statement = select_.select(...)
   end
-  return setmetatable({ element = statement }, Exists)
+  return exists.new(statement)
 end
 
 -- Values ----------------------------------------------------------------------------

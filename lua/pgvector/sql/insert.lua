@@ -3,10 +3,12 @@
 
 local chain = require "pgvector.util.chain"
 local class = require "pgvector.class"
+local compat = require "pgvector.compat"
 local errors = require "pgvector.errors"
 local base = require "pgvector.sql.base"
 local coerce = require "pgvector.sql.coerce"
 local dml = require "pgvector.sql.dml"
+local select_ = require("pgvector.sql.select").select
 local selectable = require "pgvector.sql.selectable"
 local identifiers = require "pgvector.sql.compiler.identifiers"
 
@@ -29,8 +31,30 @@ local function is_rows(values)
   return type(first) == "table" and not coerce.is_expression(first)
 end
 
+-- A list of rows: its length is that of the call, or its last row's place.
+local function list_of_rows(from, values)
+  local last, rows = 0, {}
+  for key in pairs(values) do
+    if key == "n" and type(values.n) == "number" then
+      last = math.max(last, values.n)
+    elseif type(key) ~= "number" then
+      errors.raise("ArgumentError", "values: a list of rows has a field '%s'", tostring(key))
+    else
+      last = math.max(last, key)
+    end
+  end
+  for i = 1, last do
+    local row = values[i]
+    if type(row) ~= "table" then errors.raise("ArgumentError", "values: row %d is %s", i, coerce.describe(row)) end
+    rows[i] = dml.row(from, row, "values")
+  end
+  return rows
+end
+
 --- The values: one row `{ title = … }`, or a sequence of rows. A key that a
--- row of several lacks means DEFAULT; `pg.null` means NULL.
+-- row of several lacks means DEFAULT; `pg.null` means NULL. Of a second call the
+-- values are added: those of one row to a row that was given as one, rows behind
+-- the rows there are.
 -- @tparam table values
 -- @treturn table statement
 function Insert:values(values, ...)
@@ -38,34 +62,33 @@ function Insert:values(values, ...)
     errors.raise("ArgumentError", "values: expected a table, got %s", coerce.describe(values))
   end
   if self._select then errors.raise("InvalidRequestError", "values: the statement inserts from a select") end
-  if select("#", ...) > 0 then values = { values, ... } end
-  local rows = {}
+  local more = select("#", ...)
+  if more > 0 then values = { n = more + 1, values, ... } end
+  local copy, former = self:_copy(), self._rows
   if is_rows(values) then
-    for i, row in ipairs(values) do
-      if type(row) ~= "table" then errors.raise("ArgumentError", "values: row %d is a %s", i, type(row)) end
-      rows[i] = dml.row(self._table, row, "values")
-    end
-  else
-    rows[1] = dml.row(self._table, values, "values")
+    copy._rows, copy._one_row = chain.append(former, list_of_rows(self._table, values)), nil
+    return copy
   end
-  local copy = self:_copy()
-  local former = self._rows
-  if former and not former.before and #former.items == 1 and #rows == 1 then
+  local row = dml.row(self._table, values, "values")
+  if self._one_row then
     local merged = {}
-    for column, node in pairs(former.items[1]) do merged[column] = node end
-    for column, node in pairs(rows[1]) do merged[column] = node end
-    copy._rows = chain.append(nil, { merged })
-  else
-    copy._rows = chain.append(former, rows)
+    for column, node in pairs(self._one_row) do merged[column] = node end
+    for column, node in pairs(row) do merged[column] = node end
+    former, row = nil, merged
   end
+  copy._rows, copy._one_row = chain.append(former, { row }), not former and row or nil
   return copy
 end
 
 --- `INSERT INTO table (…) SELECT …`.
+-- Columns that are not named but have a `default` are added, with the default in
+-- every row; a function is called once.
 -- @tparam table names columns or their keys, in the select's order
 -- @tparam table query
+-- @tparam[opt] table options `include_defaults = false`: the named columns alone
 -- @treturn table statement
-function Insert:from_select(names, query)
+function Insert:from_select(names, query, options)
+  options = errors.check_options(options, { include_defaults = true }, "from_select")
   if type(names) ~= "table" or #names == 0 then
     errors.raise("ArgumentError", "from_select: expected a sequence of columns, then the select")
   end
@@ -88,6 +111,7 @@ function Insert:from_select(names, query)
   end
   local copy = self:_copy()
   copy._select, copy._select_columns = query, columns
+  copy._select_alone = options.include_defaults == false or nil
   return copy
 end
 
@@ -201,6 +225,13 @@ end
 -- With `_has_all` the values are all there is to set: whoever gave them has
 -- seen to the defaults.
 
+-- What a column of the table, or of its alias, gets where nothing is told.
+local function default_of(self, column)
+  if self._identity and rawequal(self._identity[1], column) then return self._identity[2] end
+  if self._has_all or self._select_alone then return nil end
+  return dml.own_column(self._table, column).default
+end
+
 -- The columns to insert, in the table's order, and for each row a node for
 -- each column. `keys` are those of the rows to come.
 function Insert:_assignments(keys)
@@ -210,9 +241,7 @@ function Insert:_assignments(keys)
   local count = math.max(#given, 1)
   for i = 1, count do rows[i] = {} end
   for _, column in ipairs(self._table:_columns()) do
-    local default = column.default
-    if self._has_all then default = nil end
-    if self._identity and rawequal(self._identity[1], column) then default = self._identity[2] end
+    local default = default_of(self, column)
     local present = parameters[column] ~= nil or default ~= nil
     for i = 1, #given do present = present or given[i][column] ~= nil end
     if present then
@@ -228,6 +257,36 @@ function Insert:_assignments(keys)
     end
   end
   return columns, rows
+end
+
+-- The select with more columns, of values that are the same in every row. Where
+-- these could change which rows there are, it becomes a subquery.
+local function extended(self, query, nodes)
+  if query.__visit_name == "compound" or query._distinct then
+    local rows = query:subquery()
+    if #rows:_columns() < #query:_selected() then
+      errors.raise("InvalidRequestError", "from_select: %s has defaults, which cannot be added to columns without "
+        .. "names: name those, or give the option include_defaults = false", self._table:_describe())
+    end
+    query = select_(rows)
+  end
+  return query:add_columns(compat.unpack(nodes))
+end
+
+-- The columns of INSERT … SELECT and the select, with the defaults of the others.
+function Insert:_select_with_defaults()
+  local named, columns, nodes, all = {}, {}, {}, {}
+  for i, column in ipairs(self._select_columns) do named[column], all[i] = true, column end
+  for _, column in ipairs(self._table:_columns()) do
+    local default = default_of(self, column)
+    if default ~= nil and not named[column] then
+      local n = #nodes + 1
+      nodes[n] = dml.default(column, default, { columns = columns, nodes = nodes })
+      columns[n], all[#all + 1] = column, column
+    end
+  end
+  if #nodes == 0 then return all, self._select end
+  return all, extended(self, self._select, nodes)
 end
 
 class.seal(Insert)

@@ -10,6 +10,7 @@ local coerce = require "pgvector.sql.coerce"
 local selectable = require "pgvector.sql.selectable"
 local create_as = require "pgvector.sql.create_as"
 local cte = require "pgvector.sql.cte"
+local exists = require "pgvector.sql.exists"
 local types = require "pgvector.types"
 local statement = require "pgvector.sql.statement"
 local core = require "pgvector.core"
@@ -70,11 +71,9 @@ function Query:scalar_subquery() return self:_scalar() end
 -- @treturn table expression
 function Query:label(name) return self:_scalar():label(name) end
 
---- `EXISTS (SELECT …)`.
+--- `EXISTS (SELECT …)`; conditions may follow, as with `pg.exists`.
 -- @treturn table condition
-function Query:exists()
-  return base.node{ __visit_name = "exists", element = self, negated = false, type = types.Boolean }
-end
+function Query:exists() return exists.new(self) end
 
 --- `CREATE TABLE name AS SELECT …`: stores the rows in a new table.
 -- @tparam string name

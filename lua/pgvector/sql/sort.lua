@@ -19,21 +19,32 @@ function sort.topological(nodes, dependencies)
   local state, order, left_out = {}, {}, {}
   for _, node in ipairs(nodes) do state[node] = "waiting" end
 
-  local function visit(node)
+  -- The open nodes from the first one to the deepest, with what each depends on
+  -- and how many of these have been looked at. Without recursion: a chain of rows
+  -- may be as long as a flush has rows.
+  local path, lists, looked_at, depth = {}, {}, {}, 0
+  local function open(node)
+    depth = depth + 1
+    path[depth], lists[depth], looked_at[depth] = node, dependencies(node), 0
     state[node] = "open"
-    for _, dependency in ipairs(dependencies(node)) do
-      if state[dependency] == "waiting" then
-        visit(dependency)
+  end
+
+  for _, start in ipairs(nodes) do
+    if state[start] == "waiting" then open(start) end
+    while depth > 0 do
+      local node, i = path[depth], looked_at[depth] + 1
+      local dependency = lists[depth][i]
+      looked_at[depth] = i
+      if dependency == nil then
+        state[node] = "done"
+        order[#order + 1] = node
+        depth = depth - 1
+      elseif state[dependency] == "waiting" then
+        open(dependency)
       elseif state[dependency] == "open" and dependency ~= node then
         left_out[#left_out + 1] = { node, dependency }
       end
     end
-    state[node] = "done"
-    order[#order + 1] = node
-  end
-
-  for _, node in ipairs(nodes) do
-    if state[node] == "waiting" then visit(node) end
   end
   return order, left_out
 end

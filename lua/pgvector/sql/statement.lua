@@ -149,10 +149,19 @@ function shared:comment(text)
 end
 
 --- Adds a CTE that the statement does not refer to (an INSERT to be run with it).
+-- @param ... CTEs
 -- @treturn table statement
 function Statement:add_cte(...)
+  local list, n = { ... }, select("#", ...)
+  if n == 0 then errors.raise("ArgumentError", "add_cte needs at least one CTE") end
+  for i = 1, n do
+    if not coerce.is_from(list[i]) or list[i].__visit_name ~= "cte" then
+      errors.raise("ArgumentError", "add_cte: argument %d is %s, not a CTE such as stmt:cte(\"name\")", i,
+        coerce.describe(list[i]))
+    end
+  end
   local copy = self:_copy()
-  copy._ctes = chain.append(self._ctes, { ... })
+  copy._ctes = chain.append(self._ctes, list)
   return copy
 end
 

@@ -56,6 +56,30 @@ local function note_heir(heir, found)
   if not heirs[heir] then heirs[heir], heirs[#heirs + 1] = true, heir end
 end
 
+-- `a + b + c + …` nests on its left side, as deeply as it is long: such a chain is
+-- followed without recursion. Calls `fn(…)` for the innermost left side and then,
+-- from the inside out, for what stands right of it; `before` for each binary node,
+-- from the outside in.
+local function along_chain(node, before, fn, ...)
+  local chain, n = {}, 0
+  while node.__visit_name == "binary" do
+    if before then before(node) end
+    n = n + 1
+    chain[n], node = node, node.left
+  end
+  fn(node, ...)
+  for i = n, 1, -1 do
+    fn(chain[i].right, ...)
+    if chain[i].escape then fn(chain[i].escape, ...) end
+  end
+end
+
+-- Is it longer than most expressions are?
+local function is_chain(node)
+  local left = node.left
+  return left.__visit_name == "binary" and left.left.__visit_name == "binary"
+end
+
 --- Adds the FROM elements whose columns an expression uses.
 -- @tparam table node
 -- @tparam table found sequence and set at once: `found[i]`, `found[from] = true`;
@@ -71,6 +95,7 @@ local function collect_froms(node, found)
     end
     if heir then note_heir(heir, found) end
   elseif name == "binary" then
+    if is_chain(node) then return along_chain(node, nil, collect_froms, found) end
     collect_froms(node.left, found)
     collect_froms(node.right, found)
   elseif name ~= "bind" then
@@ -85,6 +110,7 @@ traverse.collect_froms = collect_froms
 -- @tparam table node
 -- @tparam function fn
 function traverse.walk(node, fn)
+  if node.__visit_name == "binary" and is_chain(node) then return along_chain(node, fn, traverse.walk, fn) end
   fn(node)
   each_part(node, traverse.walk, fn)
 end

@@ -74,8 +74,9 @@ function Update:_assignments(keys)
   local list, columns, nodes = {}, {}, {}
   for _, column in ipairs(self:_set_columns()) do
     local node = parameters[column] or set[column]
-    if not node and column.onupdate ~= nil and not self._has_all and (next(set) ~= nil or next(parameters) ~= nil) then
-      node = dml.default(column, column.onupdate, { columns = columns, nodes = nodes })
+    local onupdate = dml.own_column(self._table, column).onupdate
+    if not node and onupdate ~= nil and not self._has_all and (next(set) ~= nil or next(parameters) ~= nil) then
+      node = dml.default(column, onupdate, { columns = columns, nodes = nodes })
     end
     if node then
       local n = #list + 1

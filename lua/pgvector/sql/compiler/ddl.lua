@@ -379,6 +379,7 @@ end
 
 -- Its values are parameters, unlike those of a definition.
 function visitors.create_table_as(c, statement)
+  c:define_ctes(statement._ctes)
   c.head = create_table(c, statement.table, statement.if_not_exists) .. " AS "
   c:visit(statement.query, "top", true)
   c.columns = nil

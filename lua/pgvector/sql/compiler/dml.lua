@@ -14,6 +14,7 @@ local no_names = {}
 -- Runs fn with names resolved as inside a statement on these FROM elements.
 local function in_frame(c, statement, froms, mode, fn)
   if statement._settings then c:need_settings(statement._settings) end
+  if statement._ctes then c:define_ctes(statement._ctes) end
   local frame = c.frame
   c.frame = { froms = froms, labels = no_names, names = no_names, parent = mode ~= "cte" and frame or nil }
   fn()
@@ -45,17 +46,24 @@ local function column_names(c, columns)
   end
 end
 
--- The names of the parameters that a statement has by itself: a row's keys of
--- these names are their values, the others are columns.
-local function own_parameters(c, statement)
-  local keys, describing, names = c.keys, c.describing, {}
-  c.keys, c.describing = nil, true
-  local captured, length = c:capture(c.visit, statement)
-  c.keys, c.describing = keys, describing
+-- Adds the names of the parameters among what was written.
+local function add_parameters(names, written, length)
   for i = 1, length do
-    local piece = captured[i]
+    local piece = written[i]
     if type(piece) == "table" and piece.key then names[piece.key] = true end
   end
+end
+
+-- The names of the parameters that a statement has by itself, in its CTEs as well:
+-- a row's keys of these names are their values, the others are columns.
+local function own_parameters(c, statement)
+  local keys, describing, ctes, nested, names = c.keys, c.describing, c.cte_list, c.nested, {}
+  c.keys, c.describing, c.cte_list, c.nested = nil, true, nil, nil
+  add_parameters(names, c:capture(c.visit, statement))
+  for _, list in ipairs{ c.cte_list or no_names, c.nested or no_names } do
+    for _, cte in ipairs(list) do add_parameters(names, cte.buf, cte.n) end
+  end
+  c.keys, c.describing, c.cte_list, c.nested = keys, describing, ctes, nested
   return names
 end
 
@@ -129,12 +137,13 @@ function visit.insert(c, statement, mode, unique)
     c:write("INSERT INTO ")
     c:visit(statement._table)
     if statement._select then
+      local columns, query = statement:_select_with_defaults()
       c:write(" (")
-      column_names(c, statement._select_columns)
+      column_names(c, columns)
       c:write(") ")
       local frame = c.frame
       c.frame = nil
-      c:visit(statement._select)
+      c:visit(query)
       c.frame = frame
     else
       insert_values(c, statement)

@@ -129,21 +129,47 @@ local function operand(c, node, limit)
   if node.__visit_name == "bind" then c:constant_operand(node) else c:operand(node, limit) end
 end
 
-local function binary(c, node)
+local function escape(c, node)
+  if not node.escape then return end
+  c:write(" ESCAPE ")
+  c:visit(node.escape)
+end
+
+local function right_side(c, node)
+  local operator = node.operator
+  c:write(operator.sql)
+  c:operand(node.right, operator.right)
+  escape(c, node)
+end
+
+-- Does an operator's left side need no parentheses, being another one's result?
+local function continues(node)
+  local left = node.left
+  return left.__visit_name == "binary" and left.prec >= node.operator.left and left.operator.prec ~= AT
+end
+
+local binary
+function binary(c, node)
+  if continues(node) and continues(node.left) then
+    -- `a + b + c + …` nests on its left side, as deeply as it is long
+    local chain, n = {}, 0
+    while continues(node) do
+      n = n + 1
+      chain[n], node = node, node.left
+    end
+    binary(c, node)
+    for i = n, 1, -1 do right_side(c, chain[i]) end
+    return
+  end
   local operator = node.operator
   if node.left.__visit_name == "bind" and node.right.__visit_name == "bind" then
     c:constant_operand(node.left)
     c:write(operator.sql)
     c:constant_operand(node.right)
-  else
-    c:operand(node.left, operator.left)
-    c:write(operator.sql)
-    c:operand(node.right, operator.right)
+    return escape(c, node)
   end
-  if node.escape then
-    c:write(" ESCAPE ")
-    c:visit(node.escape)
-  end
+  c:operand(node.left, operator.left)
+  right_side(c, node)
 end
 
 local in_time_zone = not_in_bound(binary)

@@ -8,9 +8,13 @@ local visit = {}
 
 local quote = identifiers.quote
 
-function visit.table(c, from) c:write(c:table_name(from)) end
+function visit.table(c, from)
+  c.names[from.name] = true
+  c:write(c:table_name(from))
+end
 
 local function as_name(c, from)
+  if from.name then c.names[from.name] = true end
   c:write(" AS ")
   c:write(quote(c:alias_name(from)))
 end

@@ -41,9 +41,9 @@ compiler.register(require "pgvector.sql.compiler.dml")
 local Compiler = {}
 Compiler.__index = Compiler
 
-local function new(options, map)
+local function new(options, map, reserved)
   return setmetatable({
-    buf = {}, n = 0, anonymous = {}, counters = {},
+    buf = {}, n = 0, anonymous = {}, counters = {}, names = {}, reserved = reserved,
     literal_binds = options.literal_binds, keys = options.keys, bare = options.bare,
     describing = options.describing, schema_map = map,
   }, Compiler)
@@ -128,16 +128,29 @@ function Compiler:before(start, fn, ...)
   self:paste(body, length)
 end
 
---- A name for something that has none: `anon_1`, `items_2`.
+--- A name for something that has none: `anon_1`, `items_2`. `names` holds those
+-- that FROM elements have by themselves as far as they are written, `reserved`
+-- all of them.
 function Compiler:anonymous_name(object, stem)
   local name = self.anonymous[object]
   if not name then
-    local number = (self.counters[stem] or 0) + 1
+    local number, reserved = self.counters[stem] or 0, self.reserved or self.names
+    repeat
+      number = number + 1
+      name = identifiers.truncate(stem .. "_" .. number)
+    until not reserved[name]
     self.counters[stem] = number
-    name = identifiers.truncate(stem .. "_" .. number)
     self.anonymous[object] = name
   end
   return name
+end
+
+-- Was a name made up that is another's, who came later?
+function Compiler:is_ambiguous()
+  for _, name in next, self.anonymous do
+    if self.names[name] then return true end
+  end
+  return false
 end
 
 --- The name of an alias, CTE or table function, not yet quoted.
@@ -145,6 +158,7 @@ function Compiler:alias_name(from)
   if from.name then return from.name end
   local element = from.element
   local stem = element and element._is_from and element.name or "anon"
+  while from.restated do from = from.restated end -- the steps of one recursive CTE
   return self:anonymous_name(from, stem)
 end
 
@@ -205,6 +219,12 @@ end
 --- Puts a CTE into the WITH clause, unless it is there.
 function Compiler:define_cte(cte) visitors.cte_definition(self, cte) end
 
+--- The same with those that a statement was given by `add_cte`, wherever it stands.
+-- @tparam ?table ctes a chain
+function Compiler:define_ctes(ctes)
+  for _, cte in ipairs(chain.items(ctes) or none) do self:define_cte(cte) end
+end
+
 -- Numbers the parameters and joins the pieces.
 function Compiler:finish()
   local buf, binds, numbers, named = self.buf, {}, {}, {}
@@ -253,7 +273,6 @@ end
 
 -- With the WITH clause in front, which is known only at the end.
 local function compile_statement(c, statement)
-  for _, cte in ipairs(chain.items(statement._ctes) or none) do c:define_cte(cte) end
   local body, length = c:capture(c.visit, statement, "top")
   if c.nested then visitors.nested_with(c, c.n, "top") end
   if c.head then c:write(c.head) end -- of a statement that a query ends
@@ -267,14 +286,20 @@ local function own_map(statement)
   return options and options.schema_translate_map
 end
 
-function run(statement, options, map)
-  local c = new(options, map)
+local function written(statement, options, map, reserved)
+  local c = new(options, map, reserved)
   -- `function(from)`: conditions for the rows of a FROM element, in the statement
   -- itself and in all queries inside it
   c.row_criteria = statement._row_criteria
-  local kind = statement._kind
-  if kind == "ddl" then c.literal_binds = "ddl" end
+  if statement._kind == "ddl" then c.literal_binds = "ddl" end
   compile_statement(c, statement)
+  return c
+end
+
+function run(statement, options, map)
+  local c, kind = written(statement, options, map), statement._kind
+  -- once more, now that all names are known: few statements need that
+  if c:is_ambiguous() then c = written(statement, options, map, c.names) end
   for _, comment in ipairs(chain.items(statement._comments) or none) do c:write(" /* " .. comment .. " */") end
   local sql, binds = c:finish()
   return {

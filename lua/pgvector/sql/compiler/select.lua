@@ -145,11 +145,15 @@ local function locking(c, lock)
     or (lock.key_share and "NO KEY UPDATE" or "UPDATE")
   c:write(" FOR " .. strength)
   if lock.of then
-    c:write(" OF ")
-    for i, from in ipairs(lock.of) do
-      if i > 1 then c:write(", ") end
-      -- FOR UPDATE OF takes no schema
-      c:write(quote(from.__visit_name == "table" and from.name or c:alias_name(from)))
+    local separator = " OF "
+    for _, from in ipairs(lock.of) do
+      from:_each_from(function(part)
+        if part.__visit_name == "join" then return end -- it has no name, what it joins has
+        c:write(separator)
+        separator = ", "
+        -- FOR UPDATE OF takes no schema
+        c:write(quote(part.__visit_name == "table" and part.name or c:alias_name(part)))
+      end)
     end
   end
   if lock.nowait then c:write(" NOWAIT") end
@@ -169,8 +173,8 @@ end
 -- expression. `unique`: the columns are read by
 -- name from outside, so none may occur twice.
 function visit.select(c, statement, mode, unique)
-  local frame, start, nested = c.frame, c.n, c.nested
-  c.nested = nil
+  local frame, start, nested, in_window = c.frame, c.n, c.nested, c.in_window
+  c.nested, c.in_window = nil, nil
   if mode == "from" or mode == "nested" then
     c.frame = frame and frame.parent
   elseif mode == "cte" then
@@ -181,6 +185,7 @@ function visit.select(c, statement, mode, unique)
   if mode == "top" and c.columns == nil and not statement:_is_opaque() then c.columns = columns end
   local froms, links = statement:_linked(correlated(c, statement, statement:_from_list(), mode))
   push_frame(c, froms, columns)
+  if statement._ctes then c:define_ctes(statement._ctes) end
   if #froms > 1 then
     local where = links and chain.append(statement._where, links) or statement._where
     c:check_joined(froms, where, " (if that is meant: :join(x, pg.true_()))")
@@ -225,7 +230,7 @@ function visit.select(c, statement, mode, unique)
   limits(c, statement)
   if statement._for_update then locking(c, statement._for_update) end
   if c.nested then visit.nested_with(c, start, mode) end
-  c.frame, c.nested = frame, nested
+  c.frame, c.nested, c.in_window = frame, nested, in_window
 end
 
 -- `WINDOW w AS (…)`: what the windows of the columns and of ORDER BY were named.
@@ -241,11 +246,19 @@ end
 
 -- Set operations -----------------------------------------------------------------
 
+-- A data-modifying CTE stands in the WITH clause of the whole: nowhere else does
+-- the server take it.
+local modifies = { insert = true, update = true, delete = true }
+local function stands_in_select(cte) return cte.nesting and not modifies[cte.element._kind] end
+
 -- Does a select write a WITH clause of its own?
 local function has_nested_with(statement)
+  for _, cte in ipairs(chain.items(statement._ctes) or empty) do
+    if stands_in_select(cte) then return true end
+  end
   for _, from in ipairs(statement:_from_list()) do
     local found
-    from:_each_from(function(part) found = found or part.nesting end)
+    from:_each_from(function(part) found = found or part.nesting and stands_in_select(part) end)
     if found then return true end
   end
   return false
@@ -258,6 +271,7 @@ end
 
 function visit.compound(c, statement, mode, unique)
   if statement._settings then c:need_settings(statement._settings) end
+  if statement._ctes then c:define_ctes(statement._ctes) end
   local columns = statement:_selected(unique)
   if mode == "top" then c.columns = columns end
   local inner_mode = mode == "top" and "arm" or mode
@@ -273,14 +287,14 @@ function visit.compound(c, statement, mode, unique)
   end
   if statement._order_by then
     -- only output names exist here
-    local frame = push_frame(c, empty, nil)
-    c.frame.names = statement:_output_names()
+    local frame, in_window = push_frame(c, empty, nil), c.in_window
+    c.frame.names, c.in_window = statement:_output_names(), nil
     c:write(" ORDER BY ")
     for i, item in ipairs(chain.items(statement._order_by)) do
       if i > 1 then c:write(", ") end
       c:visit(statement:_by_output_name(item), true)
     end
-    c.frame = frame
+    c.frame, c.in_window = frame, in_window
   end
   limits(c, statement)
 end
@@ -305,20 +319,27 @@ end
 -- select around it. A recursive CTE is built in two steps, of which the second
 -- restates the first under the same name.
 function visit.cte_definition(c, cte)
-  local field = cte.nesting and "nested" or "cte_list"
+  local nested = stands_in_select(cte)
+  local field = nested and "nested" or "cte_list"
   local list = c[field] or {}
   c[field] = list
   local name = c:alias_name(cte)
   local known = list[name]
   if known then
     if rawequal(known.cte, cte) or restates(known.cte, cte) then return end
-    if not restates(cte, known.cte) then two_of_one_name(name) end
+    -- one that was given its name by the compiler gets another one
+    if known.cte.name == nil and cte.name then
+      known = nil
+    elseif not restates(cte, known.cte) then
+      two_of_one_name(name)
+    end
   end
+  if cte.name then c.names[name] = true end
   local entry = known or { name = name }
   entry.cte, list[name] = cte, entry
   if cte.recursive then list.recursive = true end
-  local in_window = c.in_window
-  c.in_window = nil
+  local in_window, keys = c.in_window, c.keys
+  c.in_window, c.keys = nil, nil -- the rows to come are not those of an INSERT in a CTE
   entry.buf, entry.n = c:capture(function()
     c:write(quote(name))
     if cte.recursive or cte.show_columns then
@@ -332,10 +353,10 @@ function visit.cte_definition(c, cte)
     c:write(" AS ")
     if cte.materialized ~= nil then c:write(cte.materialized and "MATERIALIZED " or "NOT MATERIALIZED ") end
     c:write("(")
-    c:visit(cte.element, cte.nesting and "nested" or "cte", true)
+    c:visit(cte.element, nested and "nested" or "cte", true)
     c:write(")")
   end)
-  c.in_window = in_window
+  c.in_window, c.keys = in_window, keys
   if not known then list[#list + 1] = entry end
 end
 
@@ -344,7 +365,8 @@ local function merge(list, more)
   list.recursive = list.recursive or more.recursive
   for _, entry in ipairs(more) do
     local name = entry.name
-    if list[name] then two_of_one_name(name) end
+    local known = list[name]
+    if known and known.cte.name and entry.cte.name then two_of_one_name(name) end
     list[name], list[#list + 1] = entry, entry
   end
   return list
