@@ -6,6 +6,7 @@ local compat = require "pgvector.compat"
 local core = require "pgvector.core"
 local errors = require "pgvector.errors"
 local instance = require "pgvector.orm.instance"
+local literal = require "pgvector.types.literal"
 local plans = require "pgvector.orm.plans"
 local preparing = require "pgvector.orm.preparing"
 local Result = require "pgvector.engine.result"
@@ -72,7 +73,8 @@ local function fingerprint(out, ids)
       end
       parts[i] = "#" .. ids[value]
     else
-      parts[i] = type(value) .. tostring(value)
+      -- tostring rounds numbers
+      parts[i] = type(value) .. (type(value) == "number" and literal.digits(value) or tostring(value))
     end
   end
   return table.concat(parts, "\0")
