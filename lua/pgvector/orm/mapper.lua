@@ -21,9 +21,12 @@ local constraints = require "pgvector.sql.constraints"
 local core = require "pgvector.core"
 local errors = require "pgvector.errors"
 local events = require "pgvector.util.events"
+local keys = require "pgvector.orm.key"
 local select_ = require "pgvector.sql.select"
 
 local Mapper = class("Mapper")
+
+local key_of = keys.of
 
 --- The events of a model, of its instances and of the flush that writes them.
 Mapper._events = {
@@ -215,40 +218,13 @@ end
 
 ---- identity ---------------------------------------------------------------------------
 
--- A whole number is its own key, if Lua has it exactly; anything else is text.
-local function single_key(column, value)
-  local type_ = column.type
-  if type_.family ~= "integer" or type_.impl then return type_:_key(value) end
-  if type(value) == "string" then
-    local number = tonumber(value)
-    if number and ("%.0f"):format(number) == value then value = number end
-  end
-  if compat.is_integral(value) then return value end
-  return type_:_key(value)
-end
-
 --- What identifies a row of the table: a number or a text.
 -- @tparam table values of the primary key, in its order
-function Mapper:_identity(values)
-  if #self.primary_key == 1 then return single_key(self.primary_key[1], values[1]) end
-  local first = self.primary_key[1].type:_key(values[1])
-  local parts = { #first .. ":" .. first }
-  for i = 2, #self.primary_key do
-    local text = self.primary_key[i].type:_key(values[i])
-    parts[i] = #text .. ":" .. text
-  end
-  return table.concat(parts)
-end
+function Mapper:_identity(values) return key_of(self.primary_key, values) end
 
 -- The identity that attribute values make, or nil if some of it is missing.
 function Mapper:_identity_of(values)
-  local identity = {}
-  for i, column in ipairs(self.primary_key) do
-    local value = values[column.key]
-    if type(value) ~= "number" and type(value) ~= "string" then return nil end
-    identity[i] = value
-  end
-  return self:_identity(identity)
+  return keys.known(self.primary_key, keys.pick(self.primary_key, values))
 end
 
 ---- events -----------------------------------------------------------------------------
