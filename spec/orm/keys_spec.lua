@@ -7,6 +7,7 @@ local orm = pg.orm
 
 describe("a key", function()
   local d, Node, Seat, Person, Card, Club, Price, Paid, session
+  local kinds = {}
   setup(function()
     d = orm_db.create(function(Base)
       Node = Base:model("nodes", {
@@ -43,6 +44,14 @@ describe("a key", function()
         amount = pg.Column{ pg.Integer, pg.ForeignKey "prices.amount" },
         price = orm.relationship("prices", { back_populates = "paid" }),
       })
+      for name, column in pairs{ letters = pg.Column{ pg.CHAR(8) }, numbers = pg.Column{ pg.Integer } } do
+        local first = name == "numbers" and 2 / 2 or "first"
+        local Parent = Base:model(name, {
+          id = pg.Column{ pg.Integer, primary_key = true }, kind = column,
+          __polymorphic_on = "kind", __polymorphic_identity = first,
+        })
+        kinds[name] = { Parent, Parent:model(name, { __polymorphic_identity = name == "numbers" and "2" or "second" }) }
+      end
     end)
   end)
   teardown(function() d.drop() end)
@@ -120,6 +129,24 @@ describe("a key", function()
         assert.same({ "Ann", "Ann", "Eve", "none" }, names)
       end)
     end
+  end)
+
+  it("tells which model a row is of", function()
+    for _, models in pairs(kinds) do
+      session:add_all{ models[1]{}, models[2]{} }
+      session:commit()
+      session:expunge_all()
+      for i, object in ipairs(session:scalars(pg.select(models[1]):order_by(models[1].id)):all()) do
+        assert.equal(models[i], pg.inspect(object).mapper.model)
+      end
+    end
+    local err = "polymorphic_identity 'one' is no value of column 'kind'"
+    assert.error_matches(function()
+      orm.declarative_base():model("t", {
+        id = pg.Column{ pg.Integer, primary_key = true }, kind = pg.Column{ pg.Integer },
+        __polymorphic_on = "kind", __polymorphic_identity = "one",
+      })
+    end, err)
   end)
 
   it("of another type than the one it refers to finds lists", function()

@@ -58,7 +58,7 @@ local function take_over(self, parent)
   if not parent then
     self.root, self.tables, self.clause, self.primary_key = self, { self.table }, self.table, nil
     self.root_of = {}              -- key column of any table → the root's column of the same value
-    self.polymorphic_map = {}      -- text of an identity → mapper
+    self.polymorphic_map = {}      -- key of an identity → mapper
     return
   end
   self.root, self.root_of = parent.root, parent.root.root_of
@@ -208,7 +208,9 @@ end
 -- @treturn Mapper this one or one that inherits from it
 function Mapper:_of_row(value)
   if value == core.null then return self end
-  local found = self.root.polymorphic_map[tostring(value)]
+  local map = self.root.polymorphic_map
+  local found = map[value] -- most values are their own keys
+  if not found then found = map[keys.known({ self.polymorphic_on }, { value })] end
   if not found then
     errors.raise("InvalidRequestError", "model '%s': no model has the polymorphic identity '%s' that a row has",
       self.name, tostring(value))
