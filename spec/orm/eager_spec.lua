@@ -1,4 +1,5 @@
 local db = require "spec.support.db"
+local orm_db = require "spec.support.orm_db"
 local pg = require "pgvector"
 local orm = pg.orm
 
@@ -112,6 +113,22 @@ describe("eager loading", function()
       assert.equal(queries, #sql)
     end)
   end
+
+  it("needs no further queries for keys that were not selected", function()
+    local names = {}
+    local sql = statements_of(function()
+      local stmt = pg.select(Item):order_by(Item.title):options(orm.load_only(Item.title), orm.selectinload(Item.owner))
+      for i, item in ipairs(session:scalars(stmt):all()) do names[i] = item.owner and item.owner.name or "none" end
+    end)
+    assert.same({ "ada", "ada", "bob", "none" }, names)
+    assert.equal(2, #sql)
+  end)
+
+  it("keeps rows apart that differ in the last digit of a number", function()
+    local sum = pg.cast(Item.id, pg.Double) * 0 + pg.case{ { Item.title:eq "a", 0.1 + 0.2 }, else_ = 0.3 }
+    local stmt = pg.select(Owner, sum:label "sum"):join(Owner.items):where(Owner.name:eq "ada")
+    assert.equal(2, #session:execute(stmt:options(orm.joinedload(Owner.items))):all())
+  end)
 
   it("by join keeps a limit a limit on the objects, in their order", function()
     local result
@@ -264,5 +281,38 @@ describe("eager loading", function()
       assert.error_matches(function() return orm.joinedload(Owner.items):joinedload(Owner.items) end, "does not continue")
       assert.error_matches(function() session:execute(pg.select(Owner):options{}) end, "expected a loader option")
     end)
+  end)
+end)
+
+describe("eager loading of what models that inherit have", function()
+  it("needs no query for each object whose table is not selected", function()
+    local Base_model, Child, Target
+    local d = orm_db.create(function(Base)
+      Target = Base:model("targets", { id = pg.Column{ pg.Integer, primary_key = true } })
+      Base_model = Base:model("parents", {
+        id = pg.Column{ pg.Integer, primary_key = true }, kind = pg.Column{ pg.Text },
+        __polymorphic_on = "kind", __polymorphic_identity = "parent",
+      })
+      Child = Base_model:model("children", {
+        id = pg.Column{ pg.Integer, pg.ForeignKey "parents.id", primary_key = true },
+        target_id = pg.Column{ pg.ForeignKey "targets.id" },
+        target = orm.relationship("targets", { lazy = "selectin" }),
+        __polymorphic_identity = "child",
+      })
+    end)
+    local session = d.Session()
+    session:add_all{ Child{ target = Target{} }, Child{ target = Target{} }, Child{}, Base_model{} }
+    session:commit()
+    session:expunge_all()
+    local ids = {}
+    local sql = d.statements_of(function()
+      for i, object in ipairs(session:scalars(pg.select(Base_model):order_by(Base_model.id):limit(3)):all()) do
+        ids[i] = object.target and object.target.id or "none"
+      end
+    end)
+    session:close()
+    d.drop()
+    assert.same({ 1, 2, "none" }, ids)
+    assert.equal(2, #sql)
   end)
 end)

@@ -121,6 +121,13 @@ describe("a model's attributes", function()
     end)
   end)
 
+  it("that are expressions may be missing in a statement of one's own", function()
+    local text = pg.text "SELECT id, first, last_name FROM items WHERE last_name = 'l'"
+    local found = session:scalars(pg.select(Item):from_statement(text)):one()
+    assert.equal("l", found.last)
+    assert.equal("a", found.initial)
+  end)
+
   it("have second names", function()
     local ada = session:scalars(pg.select(Item):where(Item.surname:eq "l")):one()
     ada.surname = "k"

@@ -400,6 +400,10 @@ describe("relationships", function()
     end
     assert.error_matches(function() return define().sender end, "2 foreign keys between 'mails' and 'users'.*foreign_keys")
     assert.truthy(define{ foreign_keys = "from_id" }.sender)
+    assert.error_matches(function() return define{ foreign_keys = "fromid" }.sender end, "foreign_keys: neither model "
+      .. "'mails' nor model 'users' has an attribute 'fromid', did you mean 'from_id'?")
+    assert.error_matches(function() return define{ foreign_keys = "sender" }.sender end, "expected columns, got ")
+    assert.error_matches(function() return define{ foreign_keys = 5 }.sender end, "expected columns, got number")
   end)
 
   it("name what they cannot find", function()

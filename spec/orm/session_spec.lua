@@ -363,6 +363,33 @@ describe("a session", function()
       assert.equal(0, items:count())
     end)
 
+    it("nests loops over one older query, also where some are left", function()
+      for _, title in ipairs{ "a", "b", "c" } do stored{ title = title } end
+      local objects, values = session:query(Item):order_by(Item.id), session:query(Item.title):order_by(Item.id)
+      local pairs_ = {}
+      for outer in objects do
+        for inner in objects do
+          if inner.title == "c" then break end
+          pairs_[#pairs_ + 1] = outer.title .. inner.title
+        end
+      end
+      assert.equal("aa ab ba bb ca cb", table.concat(pairs_, " "))
+      local turns = 0
+      for _ in values do
+        for _ in values do
+          for _ in values do turns = turns + 1 end
+        end
+      end
+      assert.equal(27, turns)
+      for _ = 1, 100 do
+        for _ in values do break end -- luacheck: ignore 512
+      end
+      assert.is_true(#values._loops < 100)
+      assert.error_matches(function() values(nil, "z") end, "loop over query:all()")
+      for _ in values do turns = turns + 1 end
+      assert.equal(30, turns)
+    end)
+
     it("refuses to update or delete more rows than the older query is about", function()
       stored{ title = "a" }
       local items = session:query(Item)

@@ -148,7 +148,7 @@ describe("a version", function()
 end)
 
 describe("unique values", function()
-  local d, User, Place, Doc, Chunk
+  local d, User, Place, Doc, Chunk, Step
   setup(function()
     d = orm_db.create(function(Base)
       User = Base:model("users", {
@@ -170,6 +170,21 @@ describe("unique values", function()
         doc_id = pg.Column{ pg.ForeignKey "docs.id", nullable = false },
         doc = orm.relationship("docs", { back_populates = "chunks" }),
         pg.UniqueConstraint("doc_id", "seq"),
+      })
+      Step = Base:model("steps", {
+        id = pg.Column{ pg.Integer, primary_key = true },
+        position = pg.Column{ pg.Integer, nullable = false, unique = true },
+        small = pg.Column{ pg.SmallInteger, nullable = false, unique = true },
+        weight = pg.Column{ pg.Numeric(4, 1), nullable = false, unique = true },
+        share = pg.Column{ pg.Real, nullable = false, unique = true },
+        size = pg.Column{
+          pg.TypeDecorator{
+            impl = pg.Integer, bind = function(s) return #s end, result = function(n) return ("x"):rep(n) end,
+          }, nullable = false, unique = true },
+        track = pg.Column{ pg.Date, nullable = false }, place = pg.Column{ pg.Integer },
+        pg.UniqueConstraint("track", "place"),
+        turn = pg.Column{ pg.Integer }, pg.UniqueConstraint("turn", { deferrable = true }),
+        pg.CheckConstraint("position >= 0 AND small > 0 AND weight > 0 AND share > 0 AND size > 0"),
       })
     end)
   end)
@@ -229,6 +244,18 @@ describe("unique values", function()
     one.seat, two.seat = two.seat, one.seat
     session:commit()
     assert.equal("2 1", d.psql "SELECT string_agg(seat::text, ' ' ORDER BY id) FROM places")
+  end)
+
+  it("swap under the condition that they be positive", function()
+    local keys = { "position", "small", "weight", "share", "size", "place", "turn" }
+    local a = Step{ position = 1, small = 1, weight = 1, share = 1, size = "x", place = 1, turn = 1, track = "2024-01-01" }
+    local b = Step{ position = 2, small = 2, weight = 2, share = 2, size = "xx", place = 2, turn = 2, track = "2024-01-01" }
+    session:add_all{ a, b }
+    session:commit()
+    for _, key in ipairs(keys) do a[key], b[key] = b[key], a[key] end
+    session:commit()
+    assert.equal("2 2 2.0 2 2 2 2, 1 1 1.0 1 1 1 1",
+      d.psql "SELECT string_agg(concat_ws(' ', position, small, weight, share, size, place, turn), ', ' ORDER BY id) FROM steps")
   end)
 
   it("of a row that is deleted or changed are free for a new one", function()

@@ -7,6 +7,7 @@ local collection = require "pgvector.orm.collection"
 local core = require "pgvector.core"
 local instance = require "pgvector.orm.instance"
 local insert = require "pgvector.sql.insert".insert
+local keys = require "pgvector.orm.key"
 local lazy = require "pgvector.orm.lazy"
 local stored = require "pgvector.orm.stored"
 local Relationship = require "pgvector.orm.relationship"
@@ -143,17 +144,27 @@ local function association_row(relationship, near, far)
   return row
 end
 
+local function columns_in(tbl, row)
+  local columns = {}
+  for _, column in ipairs(tbl:_columns()) do
+    if row[column.key] ~= nil then columns[#columns + 1] = column end
+  end
+  return columns
+end
+
 -- Rows by table, each once: both sides of a relationship report it.
 local function rows_by_table(entries)
   local tables, rows, seen = {}, {}, {}
   for _, entry in ipairs(entries) do
     local tbl = entry[1].secondary_table
     local row = association_row(entry[1], entry[2], entry[3])
-    local parts = { tbl.key }
-    for _, column in ipairs(tbl:_columns()) do parts[#parts + 1] = tostring(row[column.key]) end
-    local key = table.concat(parts, "\0")
-    if not seen[key] then
-      seen[key] = true
+    local columns, shape = columns_in(tbl, row), { tbl.key }
+    for i, column in ipairs(columns) do shape[i + 1] = column.key end
+    shape = table.concat(shape, "\0") -- relationships may fill different columns of one table
+    seen[shape] = seen[shape] or {}
+    local found = keys.known(columns, keys.pick(columns, row))
+    if not found or not seen[shape][found] then
+      if found then seen[shape][found] = true end
       if not rows[tbl] then
         rows[tbl] = {}
         tables[#tables + 1] = tbl
@@ -167,14 +178,6 @@ end
 -- DELETE of rows by some of their columns.
 local function delete_where(tbl, columns)
   return update.delete(tbl):where(stored.with_values(columns))
-end
-
-local function columns_in(tbl, row)
-  local columns = {}
-  for _, column in ipairs(tbl:_columns()) do
-    if row[column.key] ~= nil then columns[#columns + 1] = column end
-  end
-  return columns
 end
 
 --- Writes the rows of association tables.

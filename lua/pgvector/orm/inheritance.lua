@@ -5,6 +5,7 @@ local class = require "pgvector.class"
 local constraints = require "pgvector.sql.constraints"
 local errors = require "pgvector.errors"
 local index = require "pgvector.sql.index"
+local keys = require "pgvector.orm.key"
 local Mapper = require "pgvector.orm.mapper"
 
 local inheritance = {}
@@ -104,11 +105,14 @@ function inheritance.settle(mapper, options, where)
   elseif not mapper.polymorphic_on then
     errors.raise("ArgumentError", "%s: polymorphic_identity without polymorphic_on", where)
   end
-  local map, text = mapper.root.polymorphic_map, tostring(identity)
-  if map[text] then
-    errors.raise("ArgumentError", "%s: another model has the polymorphic identity '%s'", where, text)
+  local map, found = mapper.root.polymorphic_map, keys.known({ mapper.polymorphic_on }, { identity })
+  if not found then
+    errors.raise("ArgumentError", "%s: polymorphic_identity '%s' is no value of column '%s'", where,
+      tostring(identity), mapper.polymorphic_on.name)
+  elseif map[found] then
+    errors.raise("ArgumentError", "%s: another model has the polymorphic identity '%s'", where, tostring(identity))
   end
-  map[text], mapper.polymorphic_identity = mapper, identity
+  map[found], mapper.polymorphic_identity = mapper, identity
   mapper.model.__identity = { mapper.polymorphic_on, identity } -- for pg.insert
 end
 

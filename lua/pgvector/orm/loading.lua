@@ -6,6 +6,7 @@ local compat = require "pgvector.compat"
 local core = require "pgvector.core"
 local errors = require "pgvector.errors"
 local instance = require "pgvector.orm.instance"
+local literal = require "pgvector.types.literal"
 local plans = require "pgvector.orm.plans"
 local preparing = require "pgvector.orm.preparing"
 local Result = require "pgvector.engine.result"
@@ -72,7 +73,8 @@ local function fingerprint(out, ids)
       end
       parts[i] = "#" .. ids[value]
     else
-      parts[i] = type(value) .. tostring(value)
+      -- tostring rounds numbers
+      parts[i] = type(value) .. (type(value) == "number" and literal.digits(value) or tostring(value))
     end
   end
   return table.concat(parts, "\0")
@@ -130,22 +132,38 @@ local function assemble(batch, ready, rows, names, count)
   return assembled
 end
 
--- Positions of an entity's columns in the rows of a statement that somebody
--- else wrote: by name.
+-- The positions that a row must have: single values, and of entities what
+-- tells whose row it is.
+local function required_positions(ready)
+  local required = {}
+  for _, list in ipairs{ ready.visible, ready.hidden } do
+    for _, plan in ipairs(list) do
+      for _, position in ipairs(plan.identity or { plan.position }) do required[position] = true end
+      if plan.discriminator then required[plan.discriminator] = true end
+    end
+  end
+  return required
+end
+
+-- The rows of a statement that somebody else wrote, whose columns are found by
+-- name; attributes that it lacks are not loaded.
 local function reordered(ready, result)
   local at = {}
   for i, name in ipairs(result:keys()) do at[name] = at[name] or i end
-  local order = {}
-  for i, column in ipairs(ready.stmt:_selected()) do
-    order[i] = at[column.name]
-    if not order[i] then
+  local order, required = {}, required_positions(ready)
+  local selected = ready.stmt:_selected()
+  for i, column in ipairs(selected) do
+    order[i] = at[column.name] or false
+    if required[i] and not order[i] then
       errors.raise("InvalidRequestError", "from_statement: the statement returns no column '%s'", column.name)
     end
   end
   local rows = result:all()
   for i, row in ipairs(rows) do
     local out = {}
-    for j, position in ipairs(order) do out[j] = row[position] end
+    for j, position in ipairs(order) do
+      if position then out[j] = row[position] end
+    end
     rows[i] = out
   end
   return rows

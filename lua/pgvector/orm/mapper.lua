@@ -22,9 +22,12 @@ local constraints = require "pgvector.sql.constraints"
 local core = require "pgvector.core"
 local errors = require "pgvector.errors"
 local events = require "pgvector.util.events"
+local keys = require "pgvector.orm.key"
 local select_ = require "pgvector.sql.select"
 
 local Mapper = class("Mapper")
+
+local key_of = keys.of
 
 --- The events of a model, of its instances and of the flush that writes them.
 Mapper._events = {
@@ -56,7 +59,7 @@ local function take_over(self, parent)
   if not parent then
     self.root, self.tables, self.clause, self.primary_key = self, { self.table }, self.table, nil
     self.root_of = {}              -- key column of any table → the root's column of the same value
-    self.polymorphic_map = {}      -- text of an identity → mapper
+    self.polymorphic_map = {}      -- key of an identity → mapper
     return
   end
   self.root, self.root_of = parent.root, parent.root.root_of
@@ -207,7 +210,9 @@ end
 -- @treturn Mapper this one or one that inherits from it
 function Mapper:_of_row(value)
   if value == core.null then return self end
-  local found = self.root.polymorphic_map[tostring(value)]
+  local map = self.root.polymorphic_map
+  local found = map[value] -- most values are their own keys
+  if not found then found = map[keys.known({ self.polymorphic_on }, { value })] end
   if not found then
     errors.raise("InvalidRequestError", "model '%s': no model has the polymorphic identity '%s' that a row has",
       self.name, tostring(value))
@@ -217,40 +222,13 @@ end
 
 ---- identity ---------------------------------------------------------------------------
 
--- A whole number is its own key, if Lua has it exactly; anything else is text.
-local function single_key(column, value)
-  local type_ = column.type
-  if type_.family ~= "integer" or type_.impl then return type_:_key(value) end
-  if type(value) == "string" then
-    local number = tonumber(value)
-    if number and ("%.0f"):format(number) == value then value = number end
-  end
-  if compat.is_integral(value) then return value end
-  return type_:_key(value)
-end
-
 --- What identifies a row of the table: a number or a text.
 -- @tparam table values of the primary key, in its order
-function Mapper:_identity(values)
-  if #self.primary_key == 1 then return single_key(self.primary_key[1], values[1]) end
-  local first = self.primary_key[1].type:_key(values[1])
-  local parts = { #first .. ":" .. first }
-  for i = 2, #self.primary_key do
-    local text = self.primary_key[i].type:_key(values[i])
-    parts[i] = #text .. ":" .. text
-  end
-  return table.concat(parts)
-end
+function Mapper:_identity(values) return key_of(self.primary_key, values) end
 
 -- The identity that attribute values make, or nil if some of it is missing.
 function Mapper:_identity_of(values)
-  local identity = {}
-  for i, column in ipairs(self.primary_key) do
-    local value = values[column.key]
-    if type(value) ~= "number" and type(value) ~= "string" then return nil end
-    identity[i] = value
-  end
-  return self:_identity(identity)
+  return keys.known(self.primary_key, keys.pick(self.primary_key, values))
 end
 
 ---- events -----------------------------------------------------------------------------

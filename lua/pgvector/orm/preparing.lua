@@ -51,6 +51,15 @@ local function hidden_plans(stmt, wishes)
   return list
 end
 
+-- The plans of what the user's own statement joins.
+local function there_already(list)
+  local there = {}
+  for _, plan in ipairs(list) do
+    if plan.wish.contained then there[#there + 1] = plan end
+  end
+  return there
+end
+
 -- Chooses the columns of the entities, each by its loader options.
 local function with_columns(stmt, node_of)
   local chosen = stmt:_with_entity_columns(function(entity, columns)
@@ -110,7 +119,9 @@ function preparing.prepare(stmt)
     local wishes
     ready.stmt, wishes = joined.prepare(chosen, entities)
     ready.hidden = hidden_plans(ready.stmt, wishes)
-    for _, wish in ipairs(wishes) do
+    if stmt._from_statement then ready.hidden = there_already(ready.hidden) end
+    for _, plan in ipairs(ready.hidden) do
+      local wish = plan.wish
       ready.has_list = ready.has_list or wish.relationship.is_list
       if not wish.parent then
         for i, entity in ipairs(entities) do

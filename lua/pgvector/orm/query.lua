@@ -16,7 +16,7 @@ local Query = class("Query")
 -- @param ... models and columns
 function Query._new(session, ...)
   return setmetatable({
-    _session = session, _stmt = select_.select(...), _single = select("#", ...) == 1, _first = (...),
+    _session = session, _stmt = select_.select(...), _single = select("#", ...) == 1, _first = (...), _loops = {},
   }, Query)
 end
 
@@ -28,7 +28,7 @@ for _, name in ipairs{
   Query[name] = function(self, ...)
     local copy = {}
     for field, value in pairs(self) do copy[field] = value end
-    copy._stmt = self._stmt[name](self._stmt, ...)
+    copy._stmt, copy._loops = self._stmt[name](self._stmt, ...), {}
     return setmetatable(copy, Query)
   end
 end
@@ -94,11 +94,34 @@ function Query:delete()
 end
 class.seal(Query)
 
+-- So many loops over one query may be under way.
+local LOOPS = 32
+
+local function is_same(a, b) return rawequal(a, b) or a ~= a and b ~= b end -- NaN is a value, too
+
 -- `for item in query do`: a loop begins with the control value nil, and then
--- the query runs anew.
+-- the query runs anew. Later it gives back what it got last, by which nested
+-- loops over one query are told apart: those that began after the one that
+-- goes on have been left.
 function Query:__call(_, control)
-  if control == nil then self._result = result_of(self) end
-  return self._result()
+  local loops = self._loops
+  local loop = loops[#loops]
+  if control == nil then
+    if #loops == LOOPS then table.remove(loops, 1) end -- left, as it seems
+    loop = { result = result_of(self) }
+    loops[#loops + 1] = loop
+  else
+    while loop and not is_same(loop.last, control) do
+      loops[#loops] = nil
+      loop = loops[#loops]
+    end
+    if not loop then
+      errors.raise("InvalidRequestError", "query: another loop over it has begun meanwhile: loop over query:all()")
+    end
+  end
+  loop.last = loop.result()
+  if loop.last == nil then loops[#loops] = nil end
+  return loop.last
 end
 
 function Query:__tostring() return tostring(self._stmt) end

@@ -139,16 +139,29 @@ local function find_secondary(self)
   return tbl
 end
 
+local function no_such_attribute(self, option, name)
+  local there = {}
+  for _, mapper in ipairs{ self.mapper, self.target } do
+    for key in pairs(mapper.by_key) do there[key] = true end
+  end
+  local whose = ("model '%s' has no"):format(self.mapper.name)
+  if self.mapper ~= self.target then
+    whose = ("neither model '%s' nor model '%s' has an"):format(self.mapper.name, self.target.name)
+  end
+  fail(self, "%s: %s attribute '%s'%s", option, whose, name, errors.did_you_mean(name, there))
+end
+
 -- A set of columns from a column, a name, or a sequence of them; names are
 -- looked for in the model, then in the target.
 local function column_set(self, option)
   local given = resolved(self[option])
   if given == nil then return nil end
-  if constraints.is_column(given) or type(given) == "string" then given = { given } end
+  if constraints.is_column(given) or type(given) ~= "table" then given = { given } end
   local set = {}
   for _, item in ipairs(given) do
     if type(item) == "string" then
       local own, theirs = self.mapper.by_key[item], self.target.by_key[item]
+      if own == nil and theirs == nil then no_such_attribute(self, option, item) end
       item = constraints.is_column(own) and own or theirs
     end
     if not constraints.is_column(item) then

@@ -6,6 +6,7 @@ local RelationshipAttribute = require "pgvector.orm.attribute"
 local compat = require "pgvector.compat"
 local instance = require "pgvector.orm.instance"
 local joined = require "pgvector.orm.joined"
+local keys = require "pgvector.orm.key"
 local lazy = require "pgvector.orm.lazy"
 local options = require "pgvector.orm.options"
 local stored = require "pgvector.orm.stored"
@@ -16,87 +17,93 @@ local selectin = {}
 -- So many keys go into one query.
 local CHUNK = 500
 
--- Key values as text, to find the instances again.
-local function text_of(values)
-  local parts = {}
-  for i = 1, #values do
-    local value = values[i]
-    if compat.is_integral(value) then value = ("%.0f"):format(value) end
-    parts[i] = tostring(value)
-  end
-  return table.concat(parts, "\0")
-end
-
--- Values of an instance's columns; nil if one is NULL.
-local function values_of(object, columns)
-  local values = {}
-  for i, column in ipairs(columns) do
-    values[i] = object[column.key]
-    if values[i] == nil then return nil end
-  end
-  return values
-end
-
 local function side(pairs_, which)
   local columns = {}
   for i, pair in ipairs(pairs_) do columns[i] = pair[which] end
   return columns
 end
 
--- The SELECT of what is related, with the columns by which rows find their
--- owners, and the owners' own columns with the same values.
-local function statement_for(relationship, node)
-  local target = relationship.target
-  local entity = joined.entity_over(target, target.clause, node)
-  if relationship.condition then
-    local owner = relationship.mapper:_alias()
-    local near = {}
-    for i, column in ipairs(relationship.mapper.primary_key) do near[i] = owner:_corresponding(column) end
-    local attribute = RelationshipAttribute._new(relationship, owner, target.clause)
-    local step = (attribute.__join_steps(attribute))[1]
-    local stmt = select_.select(entity, compat.unpack(near)):join_from(owner, step.from, step.condition)
-    return stmt, near, relationship.mapper.primary_key
+-- Has the server the values of these columns for equal only if their keys are?
+local function is_comparable(own, near)
+  for i, column in ipairs(own) do
+    local a, b = column.type, near[i].type
+    if a.loose or b.loose or a.kind ~= b.kind and (a.family ~= "integer" or b.family ~= "integer") then return false end
   end
-  local near = side(relationship.pairs, 2)
-  local stmt = select_.select(entity, compat.unpack(near))
-  local far = {}
-  for i, pair in ipairs(relationship.far_pairs or {}) do far[i] = pair[1]:eq(pair[2]) end
-  far[#far + 1] = target:_criterion(target.clause)
-  if #far > 0 then stmt = stmt:where(compat.unpack(far)) end
-  return stmt, near, side(relationship.pairs, 1)
+  return true
 end
 
--- Loads one relationship of instances that have not loaded it. `execute(stmt)`
--- gives rows with instances.
-local function load_one(relationship, objects, node, execute)
-  local stmt, near, own = statement_for(relationship, node)
+-- The SELECT of what is related, with the columns by which rows find their
+-- owners: those that the relationship leads to, or, `by_owner`, the owner's own
+-- key, which takes another table into the query.
+local function statement_for(relationship, node, by_owner)
+  local target = relationship.target
+  local entity = joined.entity_over(target, target.clause, node)
+  local owner, near = by_owner and relationship.mapper:_alias(), {}
+  for i, column in ipairs(owner and relationship.mapper.primary_key or {}) do near[i] = owner:_corresponding(column) end
+  if relationship.condition then
+    local attribute = RelationshipAttribute._new(relationship, owner, target.clause)
+    local step = (attribute.__join_steps(attribute))[1]
+    return select_.select(entity, compat.unpack(near)):join_from(owner, step.from, step.condition), near
+  end
+  local conditions = {}
+  for i, pair in ipairs(relationship.pairs) do
+    if owner then conditions[i] = owner:_corresponding(pair[1]):eq(pair[2]) else near[i] = pair[2] end
+  end
+  for _, pair in ipairs(relationship.far_pairs or {}) do conditions[#conditions + 1] = pair[1]:eq(pair[2]) end
+  conditions[#conditions + 1] = target:_criterion(target.clause)
+  local stmt = select_.select(entity, compat.unpack(near))
+  if #conditions > 0 then stmt = stmt:where(compat.unpack(conditions)) end
+  return stmt, near
+end
+
+-- Loads one relationship of instances. `execute(stmt)` gives rows with instances.
+local function load_some(relationship, objects, node, by_owner, execute)
+  local stmt, near = statement_for(relationship, node, by_owner)
   local ordering = relationship:_ordering()
   if #ordering > 0 then stmt = stmt:order_by(compat.unpack(ordering)) end
-  local related, keys, known = {}, {}, {}
-  for _, object in ipairs(objects) do
-    local values = values_of(object, own)
-    local text = values and text_of(values)
-    if text and not known[text] then
-      known[text] = true
-      keys[#keys + 1] = values
+  local own = by_owner and relationship.mapper.primary_key or side(relationship.pairs, 1)
+  local found, wanted, related = {}, {}, {}
+  for i, object in ipairs(objects) do
+    local state = instance.state(object)
+    local values = by_owner and state.identity or keys.pick(own, state.values)
+    found[i] = keys.known(own, values) or false
+    if found[i] and not related[found[i]] then
+      related[found[i]] = {}
+      wanted[#wanted + 1] = values
     end
   end
-  for first = 1, #keys, CHUNK do
+  for first = 1, #wanted, CHUNK do
     local chunk = {}
-    for i = first, math.min(first + CHUNK - 1, #keys) do chunk[#chunk + 1] = keys[i] end
+    for i = first, math.min(first + CHUNK - 1, #wanted) do chunk[#chunk + 1] = wanted[i] end
     for row in execute(stmt:where(stored.among(near, chunk))) do
       local values = {}
       for i = 1, #near do values[i] = row[i + 1] end
-      local text = text_of(values)
-      related[text] = related[text] or {}
-      table.insert(related[text], row[1])
+      local list = related[keys.known(near, values)]
+      if list then list[#list + 1] = row[1] end
     end
   end
-  for _, object in ipairs(objects) do
-    local values, list = values_of(object, own), {}
-    for i, other in ipairs(values and related[text_of(values)] or {}) do list[i] = other end
+  for i, object in ipairs(objects) do
+    local list = {}
+    for j, other in ipairs(related[found[i]] or {}) do list[j] = other end
     relationship:_store(object, instance.state(object), list)
   end
+end
+
+-- Loads one relationship of instances that have not loaded it: by the values
+-- that the relationship begins with, or by their keys where these are not
+-- loaded, or would not tell.
+local function load_one(relationship, objects, node, execute)
+  local own = side(relationship.pairs, 1)
+  local by_value = not relationship.condition and is_comparable(own, side(relationship.pairs, 2))
+  local with_values, without = {}, {}
+  for _, object in ipairs(objects) do
+    local values, complete = instance.state(object).values, by_value
+    for _, column in ipairs(own) do complete = complete and values[column.key] ~= nil end
+    local list = complete and with_values or without
+    list[#list + 1] = object
+  end
+  if #with_values > 0 then load_some(relationship, with_values, node, false, execute) end
+  if #without > 0 then load_some(relationship, without, node, true, execute) end
 end
 
 -- Fills in what the session has already; returns the instances left.
@@ -140,11 +147,11 @@ local function load_below(mapper, objects, node, execute)
     end
   end
   mapper:_each_below(function(below)
-    local keys = waiting[below] or {}
+    local identities = waiting[below] or {}
     local stmt = select_.select(joined.entity_over(below, below.clause, node))
-    for first = 1, #keys, CHUNK do
+    for first = 1, #identities, CHUNK do
       local chunk = {}
-      for i = first, math.min(first + CHUNK - 1, #keys) do chunk[#chunk + 1] = keys[i] end
+      for i = first, math.min(first + CHUNK - 1, #identities) do chunk[#chunk + 1] = identities[i] end
       execute(stmt:where(stored.among(below.primary_key, chunk)))
     end
   end)

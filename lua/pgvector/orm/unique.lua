@@ -7,12 +7,14 @@
 -- @module pgvector.orm.unique
 
 local attribute_values = require "pgvector.orm.values"
+local base = require "pgvector.sql.base"
 local class = require "pgvector.class"
 local compat = require "pgvector.compat"
 local constraints = require "pgvector.sql.constraints"
 local core = require "pgvector.core"
 local index = require "pgvector.sql.index"
 local instance = require "pgvector.orm.instance"
+local keys = require "pgvector.orm.key"
 local stored = require "pgvector.orm.stored"
 local select_ = require "pgvector.sql.select"
 local sort = require "pgvector.sql.sort"
@@ -26,7 +28,7 @@ local null, NOT_LOADED = core.null, attribute_values.NOT_LOADED
 local function sets_of(tbl)
   local sets = {}
   for _, constraint in ipairs(tbl.constraints) do
-    if class.is(constraint, constraints.UniqueConstraint) and not constraint.deferrable then
+    if class.is(constraint, constraints.UniqueConstraint) and constraint.initially ~= "DEFERRED" then
       sets[#sets + 1] = constraint.columns
     end
   end
@@ -54,29 +56,18 @@ local function all_sets(mapper)
   return mapper._unique_sets
 end
 
--- Values as text; nil if one of them is NULL, unknown or no plain value.
-local function text_of(columns, value_of)
-  local parts = {}
+-- The key of an instance's values, nil if one of them is NULL or unknown.
+local function present(state, columns) return keys.known(columns, keys.pick(columns, state.values)) end
+
+-- The same of the values that the database has.
+local function former(state, columns)
+  local values = {}
   for i, column in ipairs(columns) do
-    local value = value_of(column.key)
-    local kind = type(value)
-    if value == null or kind ~= "string" and kind ~= "number" and kind ~= "boolean" then return nil end
-    parts[i] = kind .. tostring(value)
+    local before = state.original[column.key]
+    if before == nil then before = state.values[column.key] end
+    if before ~= NOT_LOADED then values[i] = before end
   end
-  return table.concat(parts, "\0")
-end
-
-local function present(state)
-  return function(key) return state.values[key] end
-end
-
-local function former(state)
-  return function(key)
-    local before = state.original[key]
-    if before == NOT_LOADED then return nil end
-    if before == nil then before = state.values[key] end
-    return before
-  end
+  return keys.known(columns, values)
 end
 
 local function is_changed(state, columns)
@@ -88,30 +79,42 @@ end
 
 ---- parking ------------------------------------------------------------------------------
 
-local parked = 0
+-- Counts parked values, from somewhere: other processes do the same.
+local parked = math.floor(core.now() * 1e6) % 1000000
 
--- A value that nobody has, for a column; nil if there is none to be thought of.
-local function odd_value(column)
-  if column.nullable then return null end
-  if #column.foreign_keys > 0 then return nil end
+local LARGE = { int2 = 32767, float4 = 9999999 }
+
+-- A large number that a type has, as a whole one.
+local function large_number(type_)
+  local digits = type_.kind == "numeric" and type_.precision and type_.precision - (type_.scale or 0)
+  if digits and digits < 9 then return 10 ^ digits - 1 end
+  return LARGE[type_.kind] or 2000000000
+end
+
+-- A value that nobody has; nil if there is none to be thought of. Numbers are
+-- large ones: CHECK (position >= 0) is the usual condition.
+local function odd_value(type_)
   parked = parked + 1
-  local family = column.type.family
-  if family == "integer" then
-    if tostring(column.type) == "SMALLINT" then return -30000 - parked % 2000 end
-    return -2000000000 - parked % 100000000
+  if type_.family == "integer" or type_.family == "number" then
+    local most = large_number(type_)
+    return most - parked % math.max(1, math.floor(most / 20))
   end
-  if family == "string" then
-    local length = column.type.length
+  if type_.family == "string" then
     local text = ("%x-%x"):format(parked, math.floor(core.now() * 1e6) % 0x7fffffff)
-    return length and text:sub(1, length) or text
+    return type_.length and text:sub(1, type_.length) or text
   end
   return nil
 end
 
 local function park(conn, object, state, columns)
   for _, column in ipairs(columns) do
-    local value = odd_value(column)
-    if value ~= nil then return updating.park(conn, object, state, column, value) end
+    if column.nullable then return updating.park(conn, object, state, column, null) end
+  end
+  for _, column in ipairs(columns) do
+    local type_ = column.type
+    while type_.impl do type_ = type_.impl end
+    local value = #column.foreign_keys == 0 and odd_value(type_) or nil
+    if value ~= nil then return updating.park(conn, object, state, column, base.bind(value, type_)) end
   end
 end
 
@@ -169,8 +172,8 @@ function unique.make_way(conn, takers, others)
   for _, columns in ipairs(all_sets(takers[1][2].mapper)) do
     local claimed, any = {}, false
     for _, pair in ipairs(takers) do
-      local text = text_of(columns, present(pair[2]))
-      if text then claimed[text], any = true, true end
+      local found = present(pair[2], columns)
+      if found then claimed[found], any = true, true end
     end
     local holders = {}
     for _, pair in ipairs(any and others or {}) do
@@ -181,8 +184,8 @@ function unique.make_way(conn, takers, others)
     end
     if #holders > 0 then know(conn, takers[1][2].mapper, columns, holders) end
     for _, pair in ipairs(holders) do
-      local text = text_of(columns, former(pair[2]))
-      if text and claimed[text] then park(conn, pair[1], pair[2], columns) end
+      local found = former(pair[2], columns)
+      if found and claimed[found] then park(conn, pair[1], pair[2], columns) end
     end
   end
 end
@@ -203,12 +206,12 @@ function unique.in_order(conn, mapper, changed)
     end
     if #concerned > 1 then know(conn, mapper, columns, concerned) end
     for _, triple in ipairs(changed) do
-      local text = is_changed(triple[2], columns) and text_of(columns, former(triple[2]))
-      if text then holders[i][text] = triple end
+      local found = is_changed(triple[2], columns) and former(triple[2], columns)
+      if found then holders[i][found] = triple end
     end
     for _, triple in ipairs(changed) do
-      local text = is_changed(triple[2], columns) and text_of(columns, present(triple[2]))
-      local holder = text and holders[i][text]
+      local found = is_changed(triple[2], columns) and present(triple[2], columns)
+      local holder = found and holders[i][found]
       if holder and holder ~= triple then
         any = true
         local of = dependencies[triple] or {}

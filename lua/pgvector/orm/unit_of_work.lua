@@ -10,6 +10,7 @@ local delete = require "pgvector.orm.persistence.delete"
 local Dependencies = require "pgvector.orm.dependency"
 local insertion = require "pgvector.orm.persistence.insert"
 local instance = require "pgvector.orm.instance"
+local keys = require "pgvector.orm.key"
 local sort = require "pgvector.sql.sort"
 local unique = require "pgvector.orm.unique"
 local updating = require "pgvector.orm.persistence.update"
@@ -87,32 +88,21 @@ end
 
 ---- levels within a table that refers to itself ---------------------------------------
 
--- Values of some columns as text; nil if one is NULL or not known.
-local function values_key(state, columns)
-  local parts = {}
-  for i, column in ipairs(columns) do
-    local value = state.values[column.key]
-    if value == nil or type(value) ~= "number" and type(value) ~= "string" then return nil end
-    parts[i] = column.name .. "=" .. tostring(value)
-  end
-  return table.concat(parts, "\0")
-end
-
 -- The foreign keys by which a hierarchy refers to itself.
 local function own_keys(root)
-  local keys, is_own, seen = {}, {}, {}
+  local list, is_own, seen = {}, {}, {}
   root:_each_below(function(mapper)
     for _, tbl in ipairs(mapper.tables) do is_own[tbl] = true end
   end)
   root:_each_below(function(mapper)
     for _, tbl in ipairs(mapper.tables) do
       for _, key in ipairs(seen[tbl] and {} or tbl.foreign_keys) do
-        if is_own[key:_find_referred_table()] and not root.root_of[key.columns[1]] then keys[#keys + 1] = key end
+        if is_own[key:_find_referred_table()] and not root.root_of[key.columns[1]] then list[#list + 1] = key end
       end
       seen[tbl] = true
     end
   end)
-  return keys
+  return list
 end
 
 -- For a table that refers to itself: a function that lists the instances whose
@@ -122,8 +112,8 @@ local function by_key_values(root, pairs_)
   for _, key in ipairs(own_keys(root)) do
     local referred, objects = key:referred_columns(), {}
     for _, pair in ipairs(pairs_) do
-      local text = values_key(pair[2], referred)
-      if text then objects[text] = pair[1] end
+      local found = keys.known(referred, keys.pick(referred, pair[2].values))
+      if found then objects[found] = pair[1] end
     end
     lookups[#lookups + 1] = { key.columns, referred, objects }
   end
@@ -131,11 +121,8 @@ local function by_key_values(root, pairs_)
   return function(state)
     local list = {}
     for _, lookup in ipairs(lookups) do
-      local parts = {}
-      for i, column in ipairs(lookup[1]) do
-        parts[i] = lookup[2][i].name .. "=" .. tostring(state.values[column.key])
-      end
-      list[#list + 1] = lookup[3][table.concat(parts, "\0")]
+      local found = keys.known(lookup[2], keys.pick(lookup[1], state.values))
+      if found then list[#list + 1] = lookup[3][found] end
     end
     return list
   end

@@ -19,6 +19,7 @@ base.Type = Type
 Type.family = "other"
 Type.binary = false
 Type.sees_null = false -- are its functions called for NULL, too?
+Type.loose = false -- may the server take values for equal whose keys (see _key) differ?
 Type.incomplete = false -- how it is written, if it is none without arguments
 
 function Type:__tostring() return self:_ddl() end

@@ -238,6 +238,7 @@ function TypeDecorator:_configure(options, ...)
     sees_null = options.null or impl.sees_null, kind = impl.kind, bind_kind = impl.bind_kind,
     result_kind = impl.result_kind, oid = impl.oid, dim = impl.dim, family = impl.family, binary = impl.binary,
     type_name = impl.type_name, schema = impl.schema, elem = impl.elem, track = impl.track,
+    loose = impl.loose,
   }
 end
 

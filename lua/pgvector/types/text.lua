@@ -67,8 +67,12 @@ text.String = define_string("String", "VARCHAR", "character varying", 1043)
 text.CHAR = define_string("CHAR", "CHAR", "character", 1042)
 getmetatable(text.CHAR)._key = function(_, value) return (text.Text:_key(value):gsub(" +$", "")) end
 
---- Text that compares without regard to case (extension citext).
-text.CITEXT = base.define("CITEXT", { ddl_name = "CITEXT", type_name = "citext" }, text.Text)
+--- Text that compares without regard to case (extension citext). The server
+-- knows more letters than Lua, which folds those of ASCII: hence `loose`.
+text.CITEXT = base.define("CITEXT", {
+  ddl_name = "CITEXT", type_name = "citext", loose = true,
+  _key = function(_, value) return (text.Text:_key(value):gsub("[A-Z]", string.lower)) end,
+}, text.Text)
 getmetatable(text.CITEXT).oid = nil
 
 text.LargeBinary = base.define("LargeBinary", {
