@@ -137,6 +137,13 @@ describe("A query that is made to be about an alias", function()
       .. "(SELECT items.id, items.id + $1 AS anon_1 FROM items WHERE items.owner_id = $2 AND owners.active)", { 5, 5 })
   end)
 
+  it("is no longer about a model that inherits", function()
+    local of_heir = base.with(o.id:eq(1):label "x", { _heir = { __clause = owners } })
+    assert.is_nil(about_alias(of_heir)._heir)
+    assert.is_true(rawequal(about_alias(of_heir), about_alias(of_heir)))
+    assert.equal(of_heir._heir, adapt.to(of_heir, deals, deals:alias())._heir)
+  end)
+
   it("does not take a copy of the alias for the alias", function()
     local node = o.id + 1
     about_alias(node)

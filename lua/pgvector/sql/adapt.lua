@@ -33,11 +33,26 @@ local function column_within(column, scope)
   return other
 end
 
+local expression
+
+-- A node without its note of a model that inherits (see coerce.heir), if it is no
+-- longer about that; or nil.
+local function without_heir(node, scope)
+  local heir = rawget(node, "_heir")
+  if not heir or not scope.columns[rawget(heir, "__clause")] then return nil end
+  local bare = base.with(node, {})
+  bare._heir = nil
+  scope.known[node] = expression(bare, scope)
+  return scope.known[node]
+end
+
 -- An expression within a scope.
-local function expression(node, scope)
+function expression(node, scope)
   return traverse.replace(node, function(part)
     local name = part.__visit_name
     if name == "column" then return column_within(part, scope) end
+    local bare = without_heir(part, scope)
+    if bare then return bare end
     if name == "scalar_select" or name == "exists" then
       local element = query(part.element, scope)
       return rawequal(element, part.element) and part or base.with(part, { element = element })
