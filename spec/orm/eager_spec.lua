@@ -19,7 +19,7 @@ describe("eager loading", function()
       pg.Column{ "tag_id", pg.BigInteger, pg.ForeignKey("tags.id"), primary_key = true },
     })
     Owner = Base:model("owners", {
-      id = key(), name = pg.Column{ pg.Text },
+      id = key(), name = pg.Column{ pg.Text }, order_1 = pg.Column{ pg.Integer },
       items = orm.relationship("items", { back_populates = "owner", order_by = "title" }),
     })
     Item = Base:model("items", {
@@ -35,10 +35,10 @@ describe("eager loading", function()
     orm.sessionmaker{ bind = engine }:begin(function(s)
       local red, big = Tag{ word = "red" }, Tag{ word = "big" }
       s:add_all{
-        Owner{ name = "ada", items = {
+        Owner{ name = "ada", order_1 = 2, items = {
           Item{ title = "b", embedding = { 1, 1 }, tags = { red, big } }, Item{ title = "a", embedding = { 0, 1 } },
         } },
-        Owner{ name = "bob", items = { Item{ title = "c", embedding = { 5, 5 }, tags = { red } } } },
+        Owner{ name = "bob", order_1 = 1, items = { Item{ title = "c", embedding = { 5, 5 }, tags = { red } } } },
         Owner{ name = "eve" },
         Item{ title = "lost", embedding = { 9, 9 } },
       }
@@ -154,6 +154,13 @@ describe("eager loading", function()
     assert.same({ "a ada 1.000", "b ada 1.414" }, found)
   end)
 
+  it("by join keeps the order with a limit, whatever the columns are called", function()
+    local stmt = pg.select(Owner):order_by(pg.func.lower(Owner.name)):limit(2):options(orm.joinedload(Owner.items))
+    assert.equal("ada: a b; bob: c", shown(session:scalars(stmt):all()))
+    stmt = pg.select(Owner):order_by(pg.nulls_first "order_1"):limit(2):offset(1):options(orm.joinedload(Owner.items))
+    assert.equal("bob: c; ada: a b", shown(session:scalars(stmt):all()))
+  end)
+
   it("may be the relationship's own way", function()
     local Base = orm.declarative_base{ metadata = pg.MetaData() }
     Base:model("items", {
@@ -258,6 +265,27 @@ describe("eager loading", function()
       assert.equal("a b", titles(Item.owner:ne(bob)))
       local red = session:scalars(pg.select(Tag):where(Tag.word:eq "red")):one()
       assert.equal("b c", titles(Item.tags:contains(red)))
+    end)
+
+    it("ask for rows of the model itself, and for what those are related to", function()
+      local Base = orm.declarative_base()
+      local Node = Base:model("nodes", {
+        id = key(), parent_id = pg.Column{ pg.BigInteger, pg.ForeignKey "nodes.id" },
+        parent = orm.relationship("nodes", { remote_side = "id" }), leaves = orm.relationship("leaves"),
+      })
+      local Leaf = Base:model("leaves", {
+        id = key(), node_id = pg.Column{ pg.BigInteger, pg.ForeignKey "nodes.id" }, name = pg.Column{ pg.Text },
+      })
+      local leaves = "EXISTS (SELECT 1 FROM leaves WHERE %s.id = leaves.node_id AND leaves.name = $1)"
+      local has_green = Node.leaves:any{ name = "green" }
+      assert.equal("SELECT nodes.id FROM nodes WHERE EXISTS (SELECT 1 FROM nodes AS nodes_1 "
+        .. "WHERE nodes.parent_id = nodes_1.id AND " .. leaves:format "nodes_1" .. ")",
+        tostring(pg.select(Node.id):where(Node.parent:has(has_green))))
+      local of_green = pg.select(Leaf.node_id):where(Leaf.name:eq "green", Leaf.node_id:eq(Node.parent_id))
+      assert.equal("SELECT nodes.id FROM nodes WHERE EXISTS (SELECT 1 FROM nodes AS nodes_1 "
+        .. "WHERE nodes.parent_id = nodes_1.id AND nodes_1.id IN (SELECT leaves.node_id FROM leaves "
+        .. "WHERE leaves.name = $1 AND leaves.node_id = nodes_1.parent_id))",
+        tostring(pg.select(Node.id):where(Node.parent:has(Node.id:in_(of_green)))))
     end)
 
     it("join along them", function()

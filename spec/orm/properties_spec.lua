@@ -97,6 +97,31 @@ describe("a model's attributes", function()
       assert.same({}, sent)
     end)
 
+    it("are those of an alias in all of their parts", function()
+      local function define(Base)
+        local window
+        local Box = Base:model("boxes", {
+          id = pg.Column{ pg.Integer, primary_key = true },
+          first_part = orm.column_property(function(cls)
+            return pg.select(Part.id):where(Part.item_id:eq(cls.id)):order_by(Part.id - cls.id):limit(1):correlate(cls)
+          end),
+          rank = orm.column_property(function(cls)
+            window = window or pg.window("w", { order_by = cls.id })
+            return pg.func.rank():over(window)
+          end),
+          share = orm.column_property(function() return pg.func.percent_rank():over(window) end),
+        })
+        return Box
+      end
+      local Box = define(orm.declarative_base())
+      assert.equal("SELECT rank() OVER w AS rank, percent_rank() OVER w AS share FROM boxes "
+        .. "WINDOW w AS (ORDER BY boxes.id)", tostring(pg.select(Box.rank, Box.share)))
+      local A = orm.aliased(Box, "a")
+      assert.equal("SELECT a.id, (SELECT parts.id FROM parts WHERE parts.item_id = a.id ORDER BY parts.id - a.id "
+        .. "LIMIT $1) AS first_part, rank() OVER w AS rank, percent_rank() OVER w AS share FROM boxes AS a "
+        .. "WINDOW w AS (ORDER BY a.id)", tostring(pg.select(A.id, A.first_part, A.rank, A.share)))
+    end)
+
     it("are read again after a flush, a refresh or a commit", function()
       local item = Item{ first = "cy" }
       assert.is_nil(item.initial)

@@ -60,6 +60,18 @@ describe("an expression", function()
     end)
   end
 
+  it("is copied with what stands in it twice as one: a window, a label", function()
+    local w = pg.window("w", { order_by = o.id })
+    local label = (o.id + 1):label "n"
+    local copy = traverse.replace(pg.tuple(func.rank():over(w), func.row_number():over(w), label, label), function(node)
+      if rawequal(node, o.id) then return t.id end
+    end)
+    local items = copy.items
+    assert.is_true(rawequal(items[1].window, items[2].window))
+    assert.is_true(rawequal(items[3], items[4]))
+    assert.is_false(rawequal(items[3], label))
+  end)
+
   it("is walked from the outside in, subqueries left out", function()
     local names = {}
     traverse.walk(t.id:eq(pg.select(o.id)):and_(t.live), function(node) names[#names + 1] = node.__visit_name end)

@@ -2,6 +2,7 @@
 -- `any` of, and the start of a loader option.
 -- @module pgvector.orm.attribute
 
+local adapt = require "pgvector.sql.adapt"
 local base = require "pgvector.sql.base"
 local class = require "pgvector.class"
 local coerce = require "pgvector.sql.coerce"
@@ -15,7 +16,6 @@ local Mapper = require "pgvector.orm.mapper"
 local operators = require "pgvector.sql.operators"
 local Relationship = require "pgvector.orm.relationship"
 local select_ = require "pgvector.sql.select"
-local traverse = require "pgvector.sql.traverse"
 local types = require "pgvector.types"
 
 local null = core.null
@@ -42,9 +42,10 @@ local function adapted(self)
   for _, pair in ipairs(relationship.pairs) do is_near[pair[1]] = true end
   for _, tbl in ipairs(relationship.mapper.tables) do is_own[tbl] = true end
   for _, tbl in ipairs(relationship.target.tables) do is_own[tbl] = nil end
-  return traverse.replace(relationship.condition, function(node)
-    if not constraints.is_column(node) then return nil end
-    return shown((is_near[node] or is_own[node.table]) and self.source or self.far, node)
+  local froms = { relationship.mapper.clause, relationship.target.clause }
+  return adapt.columns(relationship.condition, froms, function(column)
+    local is_source = is_near[column._mapped or column] or is_own[column.table]
+    return (is_source and self.source or self.far):_corresponding(column)
   end)
 end
 
@@ -124,9 +125,7 @@ local function exists(self, criterion)
     local alias = self.far_mapper:_alias()
     attribute = RelationshipAttribute._new(relationship, self.source, alias)
     attribute.far_mapper = self.far_mapper
-    criterion = criterion and traverse.replace(criterion, function(node)
-      if constraints.is_column(node) then return alias:_corresponding(node) end
-    end)
+    criterion = criterion and adapt.to(coerce.condition(criterion, "any"), self.far, alias)
   end
   local list = {}
   for _, part in ipairs{ conditions(attribute, relationship.secondary_table) } do

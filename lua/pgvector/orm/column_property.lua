@@ -1,15 +1,13 @@
 --- Attributes that an SQL expression computes: loaded with the instance, not written.
 -- @module pgvector.orm.column_property
 
+local adapt = require "pgvector.sql.adapt"
 local base = require "pgvector.sql.base"
-local chain = require "pgvector.util.chain"
 local class = require "pgvector.class"
 local coerce = require "pgvector.sql.coerce"
 local column = require "pgvector.sql.column"
-local constraints = require "pgvector.sql.constraints"
 local core = require "pgvector.core"
 local errors = require "pgvector.errors"
-local traverse = require "pgvector.sql.traverse"
 
 local ColumnProperty = class("column_property")
 ColumnProperty._is_property = true
@@ -51,40 +49,6 @@ function ColumnProperty:_own()
   return self._label
 end
 
--- A query in which `fn` replaced what it wanted: its own conditions and
--- columns; see traverse.replace.
-local function replace_in_query(query, fn)
-  local copy = query:_copy()
-  for _, field in ipairs{ "_what", "_where", "_having" } do
-    local list = {}
-    for i, item in ipairs(chain.items(query[field]) or {}) do
-      list[i] = coerce.is_expression(item) and traverse.replace(item, fn) or item
-    end
-    copy[field] = chain.append(nil, list)
-  end
-  return copy
-end
-
---- An expression about a model, made to be about an alias of it. Subqueries
--- that refer to the model go along.
--- @tparam Mapper mapper
--- @tparam table expression
--- @tparam table from
-function ColumnProperty._adapt(mapper, expression, from)
-  local is_own = {}
-  for _, tbl in ipairs(mapper.tables) do is_own[tbl] = true end
-  local function adapt(node)
-    if constraints.is_column(node) and is_own[node.table] then return from:_corresponding(node) end
-    if (node.__visit_name == "scalar_select" or node.__visit_name == "exists") and node.element._copy then
-      local copy = {}
-      for field, value in pairs(node) do copy[field] = value end
-      copy.element = replace_in_query(node.element, adapt)
-      return setmetatable(copy, getmetatable(node))
-    end
-  end
-  return traverse.replace(expression, adapt)
-end
-
 --- The expression over a FROM element, labelled with the key.
 -- @tparam table from the model's table, or what stands for it
 function ColumnProperty:expression(from)
@@ -92,7 +56,7 @@ function ColumnProperty:expression(from)
     return self:_own()
   end
   if from.__visit_name == "subquery" and from:_column(self.key) then return from:_column(self.key) end
-  return ColumnProperty._adapt(self.mapper, self:_own().element, from):label(self.key)
+  return adapt.to(self:_own().element, self.mapper.clause, from):label(self.key)
 end
 
 -- Of a model that inherits it is a copy that tells so, as columns do (see

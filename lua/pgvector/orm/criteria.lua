@@ -2,14 +2,13 @@
 -- `with_loader_criteria(Item, Item.deleted:is_null())`.
 -- @module pgvector.orm.criteria
 
+local adapt = require "pgvector.sql.adapt"
 local base = require "pgvector.sql.base"
 local class = require "pgvector.class"
 local coerce = require "pgvector.sql.coerce"
-local constraints = require "pgvector.sql.constraints"
 local errors = require "pgvector.errors"
 local Mapper = require "pgvector.orm.mapper"
 local operators = require "pgvector.sql.operators"
-local traverse = require "pgvector.sql.traverse"
 
 local criteria = {}
 
@@ -31,9 +30,7 @@ end
 
 -- A criterion about a FROM element that shows the model's columns.
 local function about(criterion, from)
-  return (traverse.replace(criterion.condition, function(column)
-    if constraints.is_column(column) then return from:_corresponding(column) end
-  end))
+  return adapt.to(criterion.condition, criterion.mapper.clause, from)
 end
 
 --- The conditions that criteria about models of several tables demand of the

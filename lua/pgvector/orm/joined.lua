@@ -3,15 +3,14 @@
 -- @module pgvector.orm.joined
 
 local chain = require "pgvector.util.chain"
+local adapt = require "pgvector.sql.adapt"
 local base = require "pgvector.sql.base"
 local compat = require "pgvector.compat"
-local constraints = require "pgvector.sql.constraints"
 local criteria = require "pgvector.orm.criteria"
 local operators = require "pgvector.sql.operators"
 local options = require "pgvector.orm.options"
 local RelationshipAttribute = require "pgvector.orm.attribute"
 local select_ = require "pgvector.sql.select"
-local traverse = require "pgvector.sql.traverse"
 
 local joined = {}
 
@@ -94,12 +93,11 @@ end
 
 -- The columns by which a relationship hangs on its owner.
 local function near_columns(relationship)
-  local columns, is_own = {}, {}
+  local columns = {}
   for i, pair in ipairs(relationship.pairs) do columns[i] = pair[1] end
   if relationship.condition then
-    for _, tbl in ipairs(relationship.mapper.tables) do is_own[tbl] = true end
-    traverse.walk(relationship.condition, function(node)
-      if constraints.is_column(node) and is_own[node.table] then columns[#columns + 1] = node end
+    adapt.columns(relationship.condition, { relationship.mapper.clause }, function(column)
+      columns[#columns + 1] = column
     end)
   end
   return columns
@@ -126,19 +124,20 @@ end
 -- The statement as a subquery, and a SELECT of its columns in the same order
 -- of rows: what it is ordered by becomes columns, too.
 local function wrapped(stmt, wishes)
-  local names, suffixes, inner = {}, {}, with_near_columns(stmt, wishes)
+  local keys, suffixes, inner = {}, {}, with_near_columns(stmt, wishes)
   for i, item in ipairs(chain.items(stmt._order_by) or {}) do
     local element, suffix = without_order(item)
     if element.__visit_name ~= "name_reference" then
       element = element:label("order_" .. i)
       inner = inner:add_columns(element)
     end
-    names[i], suffixes[i] = element.name, suffix
+    keys[i], suffixes[i] = element, suffix
   end
   local subquery = inner:subquery()
   local outer = select_.select(compat.unpack(subquery:_columns()))
-  for i, name in ipairs(names) do
-    local column = subquery.c[name]
+  for i, key in ipairs(keys) do
+    -- a label is found by itself: a column may have its name
+    local column = key.__visit_name == "label" and subquery:_corresponding(key) or subquery.c[key.name]
     if suffixes[i] ~= "" then
       column = base.node{ __visit_name = "ordering", element = column, suffix = suffixes[i], prec = LOWEST,
                           type = column.type }
@@ -154,9 +153,7 @@ end
 local function ordering_over(relationship, far)
   local list = {}
   for i, item in ipairs(relationship:_ordering()) do
-    list[i] = traverse.replace(item, function(node)
-      if constraints.is_column(node) then return far:_corresponding(node) end
-    end)
+    list[i] = adapt.to(item, relationship.target.clause, far)
   end
   return list
 end

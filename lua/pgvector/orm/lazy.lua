@@ -1,15 +1,14 @@
 --- Loads what one instance is related to.
 -- @module pgvector.orm.lazy
 
+local adapt = require "pgvector.sql.adapt"
 local base = require "pgvector.sql.base"
 local compat = require "pgvector.compat"
-local constraints = require "pgvector.sql.constraints"
 local core = require "pgvector.core"
 local instance = require "pgvector.orm.instance"
 local joined = require "pgvector.orm.joined"
 local options = require "pgvector.orm.options"
 local select_ = require "pgvector.sql.select"
-local traverse = require "pgvector.sql.traverse"
 
 local lazy = {}
 
@@ -62,8 +61,9 @@ local function conditions_for(relationship, values)
   if relationship.condition then
     local position = {}
     for i, pair in ipairs(relationship.pairs) do position[pair[1]] = i end
-    conditions[1] = traverse.replace(relationship.condition, function(node)
-      if constraints.is_column(node) and position[node] then return near(node, position[node]) end
+    conditions[1] = adapt.columns(relationship.condition, { relationship.mapper.clause }, function(column)
+      local i = position[column._mapped or column]
+      return i and near(column, i)
     end)
     return conditions
   end

@@ -66,14 +66,6 @@ compound.CompoundSelect = CompoundSelect
 -- A set operation returns what its first arm does.
 function CompoundSelect:_selected(unique) return self._arms[1]:_selected(unique) end
 
--- A value as one more column of all rows.
-function CompoundSelect:_with_constant(node)
-  local copy = self:_copy()
-  copy._arms = {}
-  for i, arm in ipairs(self._arms) do copy._arms[i] = arm:_with_constant(node) end
-  return copy
-end
-
 function CompoundSelect:_entities() return self._arms[1]:_entities() end
 
 function CompoundSelect:_output_names()

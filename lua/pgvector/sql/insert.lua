@@ -96,18 +96,11 @@ function Insert:from_select(names, query, options)
     errors.raise("ArgumentError", "from_select: expected a select, got %s", coerce.describe(query))
   end
   if self._rows then errors.raise("InvalidRequestError", "from_select: the statement has values already") end
-  local columns, identity = {}, self._identity
-  for i, name in ipairs(names) do
-    columns[i] = coerce.column_of(self._table, name, "from_select")
-    if identity and rawequal(identity[1], columns[i]) then identity = nil end
-  end
+  local columns = {}
+  for i, name in ipairs(names) do columns[i] = coerce.column_of(self._table, name, "from_select") end
   local width = #query:_selected()
   if width ~= #columns then
     errors.raise("ArgumentError", "from_select: %d columns are named, the select has %d", #columns, width)
-  end
-  if identity then
-    columns[#columns + 1] = identity[1]
-    query = query:_with_constant(base.bind(identity[2], identity[1].type))
   end
   local copy = self:_copy()
   copy._select, copy._select_columns = query, columns

@@ -139,9 +139,6 @@ function Select:add_columns(...)
   return with_heirs(copy, ...)
 end
 
--- A value as one more column of all rows.
-function Select:_with_constant(node) return self:add_columns(node) end
-
 --- Replaces what is selected. Of the FROM elements those stay that were joined,
 -- were named by `select_from`, or are needed by a condition.
 -- @treturn table statement

@@ -123,10 +123,10 @@ end
 
 local replace
 
-local function replace_list(list, n, fn)
+local function replace_list(list, n, fn, known)
   local new
   for i = 1, n do
-    local replaced = replace(list[i], fn)
+    local replaced = replace(list[i], fn, known)
     if not rawequal(replaced, list[i]) then
       if not new then
         new = {}
@@ -138,23 +138,18 @@ local function replace_list(list, n, fn)
   return new or list
 end
 
-local function replace_branches(node, fn)
+local function replace_branches(node, fn, known)
   local branches, changed = {}, false
   for i, branch in ipairs(node.branches) do
-    branches[i] = { replace(branch[1], fn), replace(branch[2], fn) }
+    branches[i] = { replace(branch[1], fn, known), replace(branch[2], fn, known) }
     changed = changed or not (rawequal(branches[i][1], branch[1]) and rawequal(branches[i][2], branch[2]))
   end
   return changed and branches or node.branches
 end
 
---- A copy of an expression in which `fn` replaced what it wanted: it is asked
--- about each node from the outside in and returns another node, or nil to look
--- further inside. What does not change is shared with the original.
--- @tparam table node
--- @tparam function fn
--- @treturn table node
-function replace(node, fn)
-  local replacement = fn(node)
+function replace(node, fn, known)
+  local replacement = known[node]
+  if replacement == nil then replacement = fn(node) end
   if replacement ~= nil then return replacement end
   local name = node.__visit_name
   local new
@@ -165,23 +160,33 @@ function replace(node, fn)
     end
   end
   if name == "boolean" then
-    set("clauses", replace_list(node.clauses, node.n, fn))
-    return new or node
+    set("clauses", replace_list(node.clauses, node.n, fn, known))
   elseif name == "case" then
-    if node.operand then set("operand", replace(node.operand, fn)) end
-    if node.otherwise then set("otherwise", replace(node.otherwise, fn)) end
-    set("branches", replace_branches(node, fn))
-    return new or node
-  end
-  for _, field in ipairs(parts[name] or {}) do
-    local value = node[field]
-    if value then
-      set(field, value.__visit_name and replace(value, fn) or replace_list(value, #value, fn))
+    if node.operand then set("operand", replace(node.operand, fn, known)) end
+    if node.otherwise then set("otherwise", replace(node.otherwise, fn, known)) end
+    set("branches", replace_branches(node, fn, known))
+  else
+    for _, field in ipairs(parts[name] or {}) do
+      local value = node[field]
+      if value then
+        set(field, value.__visit_name and replace(value, fn, known) or replace_list(value, #value, fn, known))
+      end
     end
   end
+  known[node] = new
   return new or node
 end
 
-traverse.replace = replace
+--- A copy of an expression in which `fn` replaced what it wanted: it is asked
+-- about each node from the outside in and returns another node, or nil to look
+-- further inside. What does not change is shared with the original. Subqueries
+-- are left to `fn`: see pgvector.sql.adapt.
+-- @tparam table node
+-- @tparam function fn
+-- @tparam[opt] table known node → its copy: what stands in several places, such as
+--   a named window or a label, becomes one and the same in all of them. A table of
+--   the caller's serves for several expressions
+-- @treturn table node
+function traverse.replace(node, fn, known) return replace(node, fn, known or {}) end
 
 return traverse

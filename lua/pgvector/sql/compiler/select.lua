@@ -2,6 +2,7 @@
 -- @module pgvector.sql.compiler.select
 
 local chain = require "pgvector.util.chain"
+local correlation = require "pgvector.sql.compiler.correlation"
 local errors = require "pgvector.errors"
 local identifiers = require "pgvector.sql.compiler.identifiers"
 local demanded = require("pgvector.sql.compiler.from").demanded
@@ -32,59 +33,17 @@ local function push_frame(c, froms, columns)
   return outer
 end
 
--- Every FROM element of a frame, those inside joins included.
-local function frame_set(frame)
-  local set = frame.set
-  if not set then
-    set = {}
-    for _, from in ipairs(frame.froms) do
-      from:_each_from(function(part) set[part] = true end)
-    end
-    frame.set = set
-  end
-  return set
-end
-
-local function without(froms, sets)
-  local kept = {}
-  for _, from in ipairs(froms) do
-    local found = false
-    for _, set in ipairs(sets) do found = found or set[from] end
-    if not found then kept[#kept + 1] = from end
-  end
-  return kept
-end
-
--- The FROM elements that a nested SELECT writes itself. What the enclosing
--- statements have already is referred to, not repeated — unless nothing would
--- remain, or the statement says otherwise.
+-- The FROM elements that a nested SELECT writes itself; see correlation.
 local function correlated(c, statement, froms, mode)
   local frame = c.frame
-  if not frame or (mode == "from" and not statement._correlate) then return froms end
+  if not frame or not correlation.possible(statement, froms, mode) then return froms end
   local sets = {}
   while frame do
-    sets[#sets + 1] = frame_set(frame)
+    frame.set = frame.set or correlation.parts(frame.froms)
+    sets[#sets + 1] = frame.set
     frame = frame.parent
   end
-  local wanted = statement._correlate
-  if wanted then
-    local chosen = {}
-    for _, set in ipairs(sets) do
-      for from in pairs(set) do
-        local listed = wanted.set[from] == true
-        if listed ~= (wanted.except == true) then chosen[from] = true end
-      end
-    end
-    return without(froms, { chosen })
-  end
-  if #froms < 2 then return froms end
-  local kept = without(froms, sets)
-  if #kept == 0 then kept = without(froms, { sets[1] }) end
-  if #kept == 0 then
-    errors.raise("InvalidRequestError", "a subquery's FROM elements all belong to the enclosing statement: "
-      .. "say which ones with :correlate(…)")
-  end
-  return kept
+  return correlation.written(statement, froms, sets, mode)
 end
 
 -- Writes the select list. An entry's `alias` is the name after AS.
