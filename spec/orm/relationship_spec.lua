@@ -256,6 +256,21 @@ describe("relationships", function()
       assert.is_nil(new.owner_id)
     end)
 
+    it("take back a rollback on both sides, without a statement since the last commit, too", function()
+      define()
+      local owner, other = stored("x"), Owner{ name = "bob" }
+      session:add(other)
+      session:commit()
+      local item = owner.items[1]
+      assert.equal(0, #other.items)
+      session:commit()
+      item.owner = other
+      session:rollback()
+      session:commit()
+      assert.same({ owner, 1, 0 }, { item.owner, #owner.items, #other.items })
+      assert.equal("1", query "SELECT owner_id FROM items")
+    end)
+
     it("may be made from one side with backref", function()
       Owner = Base:model("owners", { id = key(), name = pg.Column{ pg.Text } })
       Item = Base:model("items", {

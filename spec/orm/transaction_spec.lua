@@ -114,6 +114,33 @@ describe("a session's transaction", function()
       assert.same({ "persistent", "transient", "a", 1 }, { state_of(item), state_of(other), item.title, other.id })
     end)
 
+    it("gives a key back although one that had it meanwhile was deleted, or moved to it", function()
+      local item, mover = stored("a", "b")
+      local savepoint = session:begin_nested()
+      session:delete(item)
+      local other = Item{ id = 1, title = "other" }
+      session:add(other)
+      session:flush()
+      session:delete(other)
+      session:flush()
+      savepoint:rollback()
+      assert.equal(item, session:get(Item, 1))
+      assert.same({ "persistent", "transient" }, { state_of(item), state_of(other) })
+      savepoint = session:begin_nested()
+      mover.id = 50
+      session:flush()
+      local new = Item{ id = 2, title = "new" }
+      session:add(new)
+      session:flush()
+      new.id = 60
+      session:flush()
+      savepoint:rollback()
+      assert.equal(mover, session:get(Item, 2))
+      mover.title = "c"
+      session:commit()
+      assert.equal("a c", titles())
+    end)
+
     it("takes back changes inside JSON, and notices later ones", function()
       local item = Item{ title = "a", meta = { n = 1 } }
       session:add(item)

@@ -140,11 +140,14 @@ function SessionTransaction:_restore()
   local session = self.session
   local heard = session:_is_heard()
   session:_forget_pending()
-  for object, identity in pairs(self.moved) do session:_move(object, instance.state(object), identity) end
+  -- what is new in it gives its key up, perhaps to another that had it before
+  for object, identity in pairs(self.moved) do
+    if not self.new:has(object) then session:_move(object, instance.state(object), identity) end
+  end
   for _, object in ipairs(self.deleted:list()) do
     local state = instance.state(object)
     state.status = "persistent"
-    session._identity:put(state.mapper, state.identity_key, object)
+    if not self.new:has(object) then session._identity:put(state.mapper, state.identity_key, object) end
     if heard then session:_tell("deleted_to_persistent", object) end
   end
   for _, object in ipairs(self.new:list()) do
@@ -158,10 +161,7 @@ function SessionTransaction:_restore()
   for _, set in ipairs{ self.deleted, session._watched } do
     for _, object in ipairs(set:list()) do expired[#expired + 1] = object end
   end
-  for _, object in ipairs(expired) do
-    local state = instance.state(object)
-    if state.status == "persistent" then instance.expire(object, state) end
-  end
+  session:_forget_changes(expired)
 end
 
 -- Undoes everything, here and in savepoints inside.

@@ -214,4 +214,12 @@ function Session:_forget_pending()
   self._deleted:clear()
 end
 
+-- Stored objects after a rollback: they are read again when needed.
+function Session:_forget_changes(objects)
+  for _, object in ipairs(objects) do
+    local state = instance.state(object)
+    if state.session == self and state.status == "persistent" then instance.expire(object, state) end
+  end
+end
+
 return Session

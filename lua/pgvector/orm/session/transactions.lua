@@ -85,7 +85,9 @@ function Session:rollback()
   if transaction then
     transaction:rollback()
   else
+    -- no statement ran since the last transaction, but objects may have changed
     self:_forget_pending()
+    self:_forget_changes(self._watched:list())
   end
 end
 
