@@ -215,6 +215,17 @@ describe("relationships", function()
       assert.equal("0", query "SELECT count(*) FROM items")
     end)
 
+    it("leave a new child alone that a list got unseen when the parent is deleted", function()
+      define({ back_populates = "owner", cascade = "all, delete-orphan" })
+      local owner = stored("x")
+      local child = Item{ title = "y" }
+      table.insert(owner.items, child)
+      session:delete(owner)
+      session:commit()
+      assert.equal("0", query "SELECT count(*) FROM items")
+      assert.is_true(pg.inspect(child).transient)
+    end)
+
     it("do not delete an orphan that found another parent", function()
       define({ back_populates = "owner", cascade = "all, delete-orphan" })
       local a = stored("x")

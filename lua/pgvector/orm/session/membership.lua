@@ -94,7 +94,9 @@ function Session:delete(object)
   -- a flush meanwhile would delete the parent before its children are marked
   local others = self:no_autoflush(function() return self:_cascaded(state, "delete", object) end)
   for _, other in ipairs(others) do
-    if instance.state(other).identity then self:delete(other) else self:expunge(other) end
+    local its = instance.state(other)
+    -- a new one need not be in the session yet: nothing has noticed that it is in a list
+    if its.identity then self:delete(other) elseif its.session == self then self:expunge(other) end
   end
 end
 
