@@ -123,6 +123,23 @@ describe("eager loading", function()
     assert.equal(1, #sql)
   end)
 
+  it("by join of rows that are locked locks those of the model alone", function()
+    local along = { orm.joinedload(Owner.items) }
+    local sent = statements_of(function()
+      local ada = session:get(Owner, 1, { with_for_update = { nowait = true }, options = along })
+      assert.equal(2, #ada.items)
+      session:expunge_all()
+      local stmt = pg.select(Owner, Item.title):join(Owner.items):where(Owner.id:eq(2)):options(along[1])
+      assert.equal("c", session:execute(stmt:with_for_update()):unique():one()[2])
+      local Other = orm.aliased(Item, "other")
+      local item = session:scalars(pg.select(Other):limit(1):with_for_update():options(orm.joinedload(Other.owner))):one()
+      assert.equal("ada", item.owner.name)
+    end)
+    assert.truthy(sent[1]:find(" FOR UPDATE OF owners NOWAIT$"))
+    assert.truthy(sent[2]:find(" FOR UPDATE OF owners$"))
+    assert.truthy(sent[3]:find(" LIMIT %$1 FOR UPDATE%) AS "))
+  end)
+
   it("by join leaves the nearest neighbours' ORDER BY alone", function()
     local distance = Item.embedding:l2_distance{ 0, 0 }
     local stmt = pg.select(Item, distance:label "d"):order_by(distance):limit(2):options(orm.joinedload(Item.owner))
