@@ -78,6 +78,29 @@ describe("a model", function()
     end)
   end
 
+  it("that was refused can be defined once it is right", function()
+    local Base = base()
+    local vectors = function() return orm.vectorizer_relationship{ dimensions = 2 } end
+    for _, case in ipairs{
+      { { x = pg.Column{ pg.Text } }, nil, "no primary key" },
+      { { id = column(), vectors = vectors() }, { version_id = "x" }, "no column 'x'" },
+      { { id = column(), vectors = vectors() }, { polymorphic_identity = "x" }, "without polymorphic_on" },
+    } do
+      assert.error_matches(function() Base:model("t", case[1], case[2]) end, case[3])
+      assert.same({}, Base.metadata:sorted_tables())
+    end
+    local Animal = Base:model("t", { id = column(), kind = pg.Column{ pg.Text }, vectors = vectors() },
+      { polymorphic_on = "kind", polymorphic_identity = "animal" })
+    local function cat(options)
+      return Animal:model("cats", { id = pg.Column{ pg.ForeignKey "t.id", primary_key = true } }, options)
+    end
+    assert.error_matches(function() cat{} end, "needs a polymorphic_identity")
+    assert.error_matches(function() cat{ polymorphic_identity = "animal" } end, "another model has")
+    local Cat = cat{ polymorphic_identity = "cat" }
+    assert.equal("cat", Cat().kind)
+    assert.equal(3, #Base.metadata:sorted_tables())
+  end)
+
   it("refuses unknown options, names and assignments", function()
     local Item = item_model()
     assert.error_matches(function() base():model("t", {}, { shema = "x" }) end, "did you mean 'schema'")
