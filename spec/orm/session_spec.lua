@@ -571,6 +571,8 @@ describe("a session", function()
     it("are refused where they make no sense", function()
       assert.error_matches(function() session:add({}) end, "expected an instance")
       assert.error_matches(function() session:add_all(Item{ title = "x" }) end, "expected a sequence")
+      assert.error_matches(function() session:add(Item{}, Item{}) end, "expected one object, got several: add_all takes")
+      assert.error_matches(function() session:delete(Item{}, Item{}) end, "expected one object, got several")
       assert.error_matches(function() session:delete(Item{}) end, "is not stored")
       assert.error_matches(function() session:refresh(Item{}) end, "is not in this session")
       for _, names in ipairs{ "title", {}, { title = true } } do

@@ -63,9 +63,17 @@ function Session:_add(object, where)
   end
 end
 
+-- A second object must not be overlooked.
+local function one_object(more, where, instead)
+  if more ~= nil then errors.raise("ArgumentError", "%s: expected one object, got several%s", where, instead) end
+end
+
 --- Puts an object into the session: it is inserted at the next flush.
 -- @tparam table object an instance
-function Session:add(object) self:_add(object, "add") end
+function Session:add(object, more)
+  one_object(more, "add", ": add_all takes a sequence of them")
+  self:_add(object, "add")
+end
 
 --- Puts several objects into the session.
 -- @tparam table objects sequence of instances
@@ -81,7 +89,8 @@ end
 
 --- Marks an object: its row is deleted at the next flush.
 -- @tparam table object an instance that is stored
-function Session:delete(object)
+function Session:delete(object, more)
+  one_object(more, "delete", "")
   local state = instance.expect(object, "delete")
   check_other_session(self, state, object, "delete")
   if not state.identity then
