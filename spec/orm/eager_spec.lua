@@ -274,6 +274,8 @@ describe("eager loading", function()
       assert.error_matches(function() return Item.owner:any() end, "is not a list: use has")
       assert.error_matches(function() return Owner.items:has() end, "is a list: use any")
       assert.error_matches(function() return Owner.items:eq(Owner{}) end, "use contains or any")
+      assert.error_matches(function() return Owner.items:contains(Item{}) end,
+        "contains: items%(transient%) is not stored: flush first")
       assert.error_matches(function() return Owner.items:any{ titel = 1 } end, "no attribute 'titel'")
       assert.error_matches(function() return Owner.items.any() end, "use ':'")
       assert.error_matches(function() orm.joinedload(Item.title) end, "expected a relationship")

@@ -55,10 +55,6 @@ end
 
 function model_mt.__tostring(model) return ("Model(%s)"):format(rawget(model, "__name")) end
 
---- Is this a model?
--- @treturn boolean
-function declarative.is_model(x) return type(x) == "table" and getmetatable(x) == model_mt end
-
 ---- bases ----------------------------------------------------------------------------
 
 local Base = class("DeclarativeBase")
@@ -219,6 +215,7 @@ local function define(self, name, given, options)
   end
   instance.instrument(mapper)
   self._models[#self._models + 1] = model
+  self._has_all_backrefs = false
   return setmetatable(model, model_mt)
 end
 
@@ -257,14 +254,18 @@ end
 -- Configures the relationships whose backref is not in place yet, as far as
 -- their models are defined. True if there were any.
 function Base:_add_backrefs()
-  local any = false
+  if self._has_all_backrefs then return false end
+  local any, all = false, true
   for _, model in ipairs(self._models) do
     for _, property in ipairs(rawget(model, "__mapper").properties) do
-      if property.backref and not property.direction and pcall(property._configure, property) then
-        any = true
+      if property.backref and not property.reverse then
+        -- one that has a direction is being configured right now
+        any = not property.direction and pcall(property._configure, property) or any
+        all = all and property.reverse ~= nil
       end
     end
   end
+  self._has_all_backrefs = all
   return any
 end
 class.seal(Base)

@@ -101,11 +101,12 @@ end
 -- Reads what is not in `values`: methods, properties, columns not loaded yet.
 local function read_missing(object, state, key)
   local mapper = state.mapper
-  local attribute = mapper:_attribute(key)
+  local attribute = mapper.by_key[key]
   if attribute == nil then
     local method = mapper.methods[key]
-    if method == nil then mapper:_unknown(key) end
-    return method
+    if method ~= nil then return method end
+    attribute = mapper:_attribute(key)
+    if attribute == nil then mapper:_unknown(key) end
   end
   if not is_column(attribute) then return attribute:_get(object, state) end
   if not state.identity then return nil end
