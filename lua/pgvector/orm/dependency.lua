@@ -248,20 +248,16 @@ local function each_difference(self, dependencies, object, state, on_added, on_r
   if state.values[self.key] == nil then return end
   local value = state.values[self.key]
   local current, known = as_list(value), state.committed[self.key] or {}
-  if self.lazy == "write_only" then current, known = value._added, value._removed end
-  for _, other in ipairs(current) do
-    if not collection.find(known, other) then
-      self:_check_related(other)
-      if not dependencies.session._deleted:has(other) then
-        self:_linked(object, other)
-        on_added(other)
-      end
+  if self.lazy == "write_only" then current, known = value._added:list(), value._removed:list() end
+  for _, other in ipairs(collection.without(current, known)) do
+    self:_check_related(other)
+    if not dependencies.session._deleted:has(other) then
+      self:_linked(object, other)
+      on_added(other)
     end
   end
-  for _, other in ipairs(known) do
-    if not collection.find(current, other) and instance.state(other).session == dependencies.session then
-      on_removed(other)
-    end
+  for _, other in ipairs(collection.without(known, current)) do
+    if instance.state(other).session == dependencies.session then on_removed(other) end
   end
 end
 
@@ -324,16 +320,12 @@ function Relationship:_is_changed(state)
   if state.related[self.key] then return true end
   if self.lazy == "write_only" then
     local value = state.values[self.key]
-    return value ~= nil and #value._added + #value._removed > 0
+    return value ~= nil and not (value._added:empty() and value._removed:empty())
   end
   local known = state.committed[self.key]
   if not known then return false end
   local current = as_list(state.values[self.key])
-  if #current ~= #known then return true end
-  for _, other in ipairs(current) do
-    if not collection.find(known, other) then return true end
-  end
-  return false
+  return #current ~= #known or #collection.without(current, known) > 0
 end
 
 function Relationship:_settle(state)
@@ -341,7 +333,8 @@ function Relationship:_settle(state)
   local value = state.values[self.key]
   if value == nil then return end
   if self.lazy == "write_only" then
-    value._added, value._removed = {}, {}
+    value._added:clear()
+    value._removed:clear()
     return
   end
   local known = {}

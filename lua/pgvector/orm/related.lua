@@ -26,6 +26,13 @@ function Relationship:_check_related(object)
     self.target.name, state and tostring(object) or class.describe(object))
 end
 
+-- Raises if `other` cannot come into the session of `object`. To be asked before
+-- anything is changed: half of a change would fail again with every flush.
+function Relationship:_check_session(object, other)
+  local session = instance.state(object).session
+  if session and self.cascade["save-update"] then session:_check_add(other, instance.state(other), self) end
+end
+
 ---- reading ------------------------------------------------------------------------
 
 -- Puts what was loaded into an instance.
@@ -59,16 +66,20 @@ end
 -- Objects whose attribute says that they came to a list, or left it, and that are
 -- not written yet: the database, when it was asked for the list, did not know.
 local function add_unwritten(self, object, session)
-  local reverse, list = self.reverse, instance.state(object).values[self.key]
+  local reverse, list, gone = self.reverse, instance.state(object).values[self.key], {}
   for _, set in ipairs{ session._new, session._watched } do
     for _, other in ipairs(set:list()) do
       local state = instance.state(other)
       if rawequal(state.mapper.by_key[reverse.key], reverse) and state.related[reverse.key] then
-        local at, is_here = collection.find(list, other), rawequal(state.values[reverse.key], object)
-        if is_here and not at then list[#list + 1] = other elseif at and not is_here then table.remove(list, at) end
+        if rawequal(state.values[reverse.key], object) then
+          collection.include(list, other)
+        else
+          gone[other] = true
+        end
       end
     end
   end
+  if next(gone) ~= nil then collection.exclude_all(list, gone) end
 end
 
 -- Makes sure that a value is there. What the library itself has to know, in
@@ -108,7 +119,10 @@ end
 -- so the session keeps its owner.
 function Relationship:_read(object, state, value)
   if value == null then return nil end
-  if self.is_list and state.session then state.session:_pin(object, state) end
+  if self.is_list then
+    if state.session then state.session:_pin(object, state) end
+    if self.lazy ~= "write_only" and getmetatable(value).asked then collection.forget(value) end
+  end
   return value
 end
 
@@ -126,8 +140,7 @@ local function detach(relationship, object, other)
   local value = state.values[relationship.key]
   if relationship.lazy == "write_only" then return end
   if relationship.is_list then
-    local position = value and collection.find(value, other)
-    if position then table.remove(value, position) end
+    if value then collection.exclude(value, other) end
   elseif rawequal(value, other) or value == nil and state.identity then
     if value == nil then instance.own(state, "committed")[relationship.key] = { other } end
     state.values[relationship.key] = null
@@ -148,7 +161,7 @@ local function attach(relationship, object, other)
       relationship:_store(object, state, {})
       value = state.values[relationship.key]
     end
-    if not collection.find(value, other) then value[#value + 1] = other end
+    collection.include(value, other)
   else
     local old = value
     if old == nil then old = lazy.peek(relationship, state) end
@@ -190,6 +203,15 @@ end
 
 ---- setting ----------------------------------------------------------------------------
 
+-- Puts what listeners make of the members that a list did not have in their place.
+local function hear_coming(self, object, items, before)
+  local is_new = {}
+  for _, other in ipairs(collection.without(items, before)) do is_new[other] = true end
+  for i, other in ipairs(items) do
+    if is_new[other] then items[i] = self:_heard("append", object, other) end
+  end
+end
+
 local function set_list(self, object, state, value)
   if type(value) ~= "table" or instance.state(value) then
     errors.raise("ArgumentError", "%s: expected a sequence of instances, got %s", self:_describe(),
@@ -208,22 +230,14 @@ local function set_list(self, object, state, value)
   local old = state.values[self.key] or {}
   for i, other in ipairs(old) do before[i] = other end
   for i, other in ipairs(value) do items[i] = other end
-  if self._listeners then
-    for i, other in ipairs(items) do
-      if not collection.find(before, other) then items[i] = self:_heard("append", object, other) end
-    end
-    for _, other in ipairs(before) do
-      if not collection.find(items, other) then self:_heard("remove", object, other) end
-    end
-  end
+  if self._listeners then hear_coming(self, object, items, before) end
+  local gone, come = collection.without(before, items), collection.without(items, before)
+  for _, other in ipairs(come) do self:_check_session(object, other) end
+  for _, other in ipairs(gone) do self:_heard("remove", object, other) end
   state.values[self.key] = collection.new(object, self, items)
   instance.own(state, "committed")[self.key] = state.committed[self.key] or {}
-  for _, other in ipairs(before) do
-    if not collection.find(items, other) then self:_unlinked(object, other) end
-  end
-  for _, other in ipairs(items) do
-    if not collection.find(before, other) then self:_linked(object, other) end
-  end
+  for _, other in ipairs(gone) do self:_unlinked(object, other) end
+  for _, other in ipairs(come) do self:_linked(object, other) end
 end
 
 -- What listeners make of a member that comes or goes.
@@ -261,6 +275,7 @@ function Relationship:_set(object, state, value)
   end
   if rawequal(old, value) then return end
   if self._listeners then value = heard_value(self, object, value, old) end
+  if value ~= null then self:_check_session(object, value) end
   state.values[self.key] = value
   instance.own(state, "related")[self.key] = true
   if instance.state(old) then self:_unlinked(object, old, value ~= null) end
@@ -284,7 +299,7 @@ function Relationship:_cascade(what, object, state)
   if instance.state(value) then return { value } end
   if self.lazy == "write_only" then
     local stored = what == "delete" and not self.passive_deletes and state.identity
-    value = stored and lazy.load(self, object, state) or value._added
+    value = stored and lazy.load(self, object, state) or value._added:list()
   end
   local list = {}
   for i, other in ipairs(value) do list[i] = other end

@@ -10,7 +10,21 @@ local Session = require "pgvector.orm.session.base"
 
 local function check_other_session(self, state, object, where)
   if state.session and state.session ~= self then
-    errors.raise("InvalidRequestError", "%s: %s belongs to another session", where, tostring(object))
+    errors.raise("InvalidRequestError", "%s: %s belongs to another session", tostring(where), tostring(object))
+  end
+end
+
+-- Raises if an object cannot come into this session. `where` may be a relationship.
+function Session:_check_add(object, state, where)
+  check_other_session(self, state, object, where)
+  if state.status == "deleted" then
+    errors.raise("InvalidRequestError", "%s: %s is deleted", tostring(where), tostring(object))
+  end
+  if state.session or not state.identity then return end
+  local other = self._identity:get(state.mapper, state.identity_key)
+  if other and not rawequal(other, object) then
+    errors.raise("InvalidRequestError", "%s: another instance with the key of %s is in the session",
+      tostring(where), tostring(object))
   end
 end
 
@@ -26,12 +40,7 @@ function Session:_cascaded(state, what, object)
 end
 
 -- Puts a stored object back into the identity map.
-local function attach_stored(self, state, object, where)
-  local other = self._identity:get(state.mapper, state.identity_key)
-  if other and not rawequal(other, object) then
-    errors.raise("InvalidRequestError", "%s: another instance with the key of %s is in the session", where,
-      tostring(object))
-  end
+local function attach_stored(self, state, object)
   state.session, state.status = self, "persistent"
   self._identity:put(state.mapper, state.identity_key, object)
   if next(state.original) ~= nil or next(state.snapshots) ~= nil then self._watched:add(object) end
@@ -39,17 +48,14 @@ end
 
 function Session:_add(object, where)
   local state = instance.expect(object, where)
-  check_other_session(self, state, object, where)
-  if state.status == "deleted" then
-    errors.raise("InvalidRequestError", "%s: %s is deleted", where, tostring(object))
-  end
+  self:_check_add(object, state, where)
   if where ~= "delete" and where ~= "flush" then self._deleted:remove(object) end
   if state.session == self then return end
   local heard = self:_is_heard()
   if heard then self:_tell("before_attach", object) end
   local stored = state.identity ~= nil
   if stored then
-    attach_stored(self, state, object, where)
+    attach_stored(self, state, object)
   else
     state.session, state.status = self, "pending"
     self._new:add(object)
