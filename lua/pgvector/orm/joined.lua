@@ -166,7 +166,7 @@ end
 local function locking_own_rows(stmt, entities)
   local lock = stmt._for_update
   if not lock or lock.of then return stmt end
-  local own, options = {}, {}
+  local own, wanted = {}, {}
   for _, entity in ipairs(entities) do
     if entity.kind == "entity" then
       local is_join = entity.from.__visit_name == "join"
@@ -175,9 +175,9 @@ local function locking_own_rows(stmt, entities)
       end
     end
   end
-  for name, value in pairs(lock) do options[name] = value end
-  options.of = own
-  return stmt:with_for_update(options)
+  for name, value in pairs(lock) do wanted[name] = value end
+  wanted.of = own
+  return stmt:with_for_update(wanted)
 end
 
 --- Adds joins and columns to a statement.

@@ -13,6 +13,7 @@ local errors = require "pgvector.errors"
 local instance = require "pgvector.orm.instance"
 local lazy = require "pgvector.orm.lazy"
 local options = require "pgvector.orm.options"
+local OrderedSet = require "pgvector.orm.ordered_set"
 local Relationship = require "pgvector.orm.relationship"
 local WriteOnlyList = require "pgvector.orm.write_only"
 
@@ -33,6 +34,32 @@ function Relationship:_check_session(object, other)
   if session and self.cascade["save-update"] then session:_check_add(other, instance.state(other), self) end
 end
 
+---- what came to a list ----------------------------------------------------------------
+--
+-- For a list `state.related[key]` is the set of those that came to it since the last
+-- flush by a method, an assignment or the other side. They are put into a list that
+-- is loaded only later; one that a flush does not find in a loaded list was taken
+-- out by Lua's own functions.
+
+local function came(relationship, state, other)
+  if relationship.viewonly then return end
+  local own = instance.own(state, "related")
+  own[relationship.key] = own[relationship.key] or OrderedSet._new()
+  own[relationship.key]:add(other)
+end
+
+local function went(relationship, state, other)
+  local set = state.related[relationship.key]
+  if not set then return end
+  set:remove(other)
+  if set:empty() then instance.clear(state, "related", relationship.key) end
+end
+
+-- What `state.related[key]` says of one that has no parent any more: is it an orphan?
+local function left(relationship)
+  return relationship.reverse and relationship.reverse.cascade["delete-orphan"] and "orphan" or true
+end
+
 ---- reading ------------------------------------------------------------------------
 
 -- Puts what was loaded into an instance.
@@ -41,10 +68,15 @@ function Relationship:_store(object, state, related)
   local known = {}
   for i, other in ipairs(related) do known[i] = other end
   instance.own(state, "committed")[self.key] = known
-  instance.clear(state, "related", self.key)
   if self.is_list then
+    local waiting = state.values[self.key] == nil and state.related[self.key]
+    for _, other in ipairs(waiting and collection.without(waiting:list(), known) or {}) do
+      related[#related + 1] = other
+    end
+    if not waiting then instance.clear(state, "related", self.key) end
     state.values[self.key] = collection.new(object, self, related)
   else
+    instance.clear(state, "related", self.key)
     if #related > 1 then
       errors.raise("MultipleResultsFound", "%s: several rows for one value", self:_describe())
     end
@@ -138,30 +170,32 @@ local function detach(relationship, object, other)
   local state = instance.state(object)
   relationship:_configure()
   local value = state.values[relationship.key]
-  if relationship.lazy == "write_only" then return end
   if relationship.is_list then
+    went(relationship, state, other)
+    if relationship.lazy == "write_only" then return end
     if value then collection.exclude(value, other) end
   elseif rawequal(value, other) or value == nil and state.identity then
     if value == nil then instance.own(state, "committed")[relationship.key] = { other } end
     state.values[relationship.key] = null
-    instance.own(state, "related")[relationship.key] = true
+    instance.own(state, "related")[relationship.key] = left(relationship)
   end
   mark(object, state)
 end
 
--- Puts `other` into `object`, if its side is loaded or can have no rows yet.
+-- Puts `other` into `object`; a list that is not loaded gets it later.
 local function attach(relationship, object, other)
   local state = instance.state(object)
   relationship:_configure()
   local value = state.values[relationship.key]
-  if relationship.lazy == "write_only" then return end -- the other side is enough
   if relationship.is_list then
-    if value == nil then
-      if state.identity then return end
+    if relationship.lazy == "write_only" then
+      value = nil
+    elseif value == nil and not state.identity then
       relationship:_store(object, state, {})
       value = state.values[relationship.key]
     end
-    collection.include(value, other)
+    came(relationship, state, other)
+    if value then collection.include(value, other) end
   else
     local old = value
     if old == nil then old = lazy.peek(relationship, state) end
@@ -177,6 +211,7 @@ end
 -- What follows from `other` being related to `object`.
 function Relationship:_linked(object, other)
   local state = instance.state(object)
+  if self.is_list then came(self, state, other) end
   if self.reverse then attach(self.reverse, other, object) end
   mark(object, state)
   if state.session and self.cascade["save-update"] then state.session:_add(other, "add") end
@@ -192,8 +227,10 @@ end
 -- What follows from `other` being related to `object` no more.
 -- @tparam[opt] boolean moves does `object` go over to another?
 function Relationship:_unlinked(object, other, moves)
+  local state = instance.state(object)
+  if self.is_list then went(self, state, other) end
   if self.reverse then detach(self.reverse, other, object) end
-  mark(object, instance.state(object))
+  mark(object, state)
   if self.cascade["delete-orphan"] then
     forsake(other)
   elseif not moves and self.reverse and self.reverse.cascade["delete-orphan"] then
@@ -277,9 +314,25 @@ function Relationship:_set(object, state, value)
   if self._listeners then value = heard_value(self, object, value, old) end
   if value ~= null then self:_check_session(object, value) end
   state.values[self.key] = value
-  instance.own(state, "related")[self.key] = true
+  -- one whose key cannot be NULL had a parent, although it is not known
+  local had_one = instance.state(old) ~= nil
+    or state.identity and self.direction == "many_to_one" and not self.pairs[1][1].nullable
+  instance.own(state, "related")[self.key] = value == null and had_one and left(self) or true
   if instance.state(old) then self:_unlinked(object, old, value ~= null) end
   if value ~= null then self:_linked(object, value) else mark(object, state) end
+end
+
+--- Takes an instance that was merged out of the lists of the session's objects: it
+-- stays outside.
+-- @param object
+-- @tparam table state of it
+-- @tparam Session session
+function Relationship:_withdraw(object, state, session)
+  local reverse, value = self.reverse, state.values[self.key]
+  if not reverse or not reverse.is_list or self.lazy == "write_only" or value == nil or value == null then return end
+  for _, other in ipairs(instance.state(value) and { value } or value) do
+    if instance.state(other).session == session then detach(reverse, other, object) end
+  end
 end
 
 ---- cascades -----------------------------------------------------------------------------
@@ -295,7 +348,8 @@ function Relationship:_cascade(what, object, state)
     self:_loaded(object, state)
     value = state.values[self.key]
   end
-  if value == nil or value == null then return {} end
+  local waiting = self.is_list and (value == nil or self.lazy == "write_only") and state.related[self.key]
+  if value == nil or value == null then return waiting and waiting:list() or {} end
   if instance.state(value) then return { value } end
   if self.lazy == "write_only" then
     local stored = what == "delete" and not self.passive_deletes and state.identity

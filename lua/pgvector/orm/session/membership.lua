@@ -43,7 +43,7 @@ end
 local function attach_stored(self, state, object)
   state.session, state.status = self, "persistent"
   self._identity:put(state.mapper, state.identity_key, object)
-  if next(state.original) ~= nil or next(state.snapshots) ~= nil then self._watched:add(object) end
+  self:_rewatch(object, state)
 end
 
 function Session:_add(object, where)
@@ -170,7 +170,8 @@ end
 -- table or a list that was handed out.
 function Session:_rewatch(object, state)
   if state.status ~= "persistent" then return end
-  if next(state.snapshots) ~= nil or next(state.original) ~= nil or next(state.committed) ~= nil then
+  if next(state.snapshots) ~= nil or next(state.original) ~= nil or next(state.committed) ~= nil
+    or next(state.related) ~= nil then
     self._watched:add(object)
   else
     self._watched:remove(object)
