@@ -196,47 +196,6 @@ describe("relationships", function()
       assert.is_false(session:contains(lonely))
     end)
 
-    it("store a new child that refers to a parent, whether the parent's list is loaded or not", function()
-      define()
-      local owner = stored()
-      for count, loaded in ipairs{ false, true } do
-        session:expire_all()
-        if loaded then assert.equal(1, #owner.items) end
-        do local _ = Item{ title = "new", owner = owner } end
-        collectgarbage()
-        session:commit()
-        assert.equal(tostring(count), query "SELECT count(*) FROM items WHERE owner_id = 1")
-      end
-      session:no_autoflush(function()
-        local late, moved = Item{ title = "late", owner = owner }, Item{ title = "moved", owner = owner }
-        moved.owner = nil
-        assert.equal(late, owner.items[3])
-        assert.equal(3, #owner.items)
-      end)
-      session:commit()
-      assert.equal("late new new", query "SELECT string_agg(title, ' ' ORDER BY title) FROM items")
-      session:expire_all()
-      local lost = Item{ title = "lost", owner = owner }
-      session:rollback()
-      session:commit()
-      assert.is_true(pg.inspect(lost).transient)
-      assert.equal("3", query "SELECT count(*) FROM items")
-    end)
-
-    it("leave one outside that was refused or merged", function()
-      define()
-      local owner = stored("x")
-      local item = owner.items[1]
-      for _, loaded in ipairs{ false, true } do
-        session:expire_all()
-        if loaded then assert.equal(1, #owner.items) end
-        assert.equal(item, session:merge(Item{ id = item.id, title = "y", owner = owner }))
-        assert.is_false(pcall(Item, { title = "z", owner = owner, nothing = 1 }))
-        session:commit()
-        assert.equal("1|1|y", query "SELECT id, owner_id, title FROM items")
-      end
-    end)
-
     it("clear the children's keys when the parent is deleted", function()
       define()
       local owner = stored("x")
@@ -277,86 +236,6 @@ describe("relationships", function()
       assert.equal(0, #a.items)
       session:commit()
       assert.equal("2", query "SELECT owner_id FROM items")
-    end)
-
-    describe("with orphans", function()
-      local a, b
-      before_each(function()
-        define({ back_populates = "owner", cascade = "all, delete-orphan", order_by = "title" })
-        a, b = stored("x"), Owner{ name = "bob" }
-        session:add(b)
-        session:commit()
-      end)
-      local function items() return query "SELECT string_agg(title || owner_id, ' ' ORDER BY title) FROM items" end
-
-      it("delete a child that has left its new parent, too", function()
-        for i, leave in ipairs{
-          function(item) b.items:remove(item) end,
-          function() b.items:clear() end,
-          function() b.items = {} end,
-          function() table.remove(b.items, 1) end,
-          function(item) item.owner = nil end,
-        } do
-          for _, autoflush in ipairs{ true, false } do
-            session.autoflush = autoflush
-            local item = Item{ title = "y", owner = a }
-            session:commit()
-            item.owner = b
-            leave(item)
-            session:commit()
-            assert.equal("x1", items(), i)
-          end
-        end
-      end)
-
-      it("delete a child that gives up a parent that the session has", function()
-        local item = session:get(Item, 1)
-        assert.equal(a.id, item.owner_id)
-        item.owner = nil
-        session:commit()
-        assert.equal("", items())
-      end)
-
-      it("delete a child that gives up a parent that it must have", function()
-        query "ALTER TABLE items ALTER owner_id SET NOT NULL"
-        Item.owner_id.nullable = false
-        local item = session:get(Item, 1)
-        session:expire(item)
-        item.owner = nil
-        session:commit()
-        assert.equal("", items())
-      end)
-
-      it("notice what Lua's own functions took out again", function()
-        assert.same({ 1, 0 }, { #a.items, #b.items })
-        local item = a.items[1]
-        a.items:append(Item{ title = "y" })
-        table.remove(a.items, 2)
-        session:add(Item{ title = "z", owner = b })
-        table.remove(b.items, 1)
-        session:flush()
-        assert.equal("x1", items())
-        session.autoflush = false
-        local list = b.items
-        item.owner = b
-        table.remove(list, 1)
-        session:commit()
-        assert.equal("", items())
-      end)
-
-      it("take what was assigned for more than what Lua's own functions did", function()
-        assert.same({ 1, 0 }, { #a.items, #b.items })
-        local new, moved = Item{ title = "y" }, Item{ title = "z" }
-        table.insert(a.items, new)
-        new.owner = b
-        b.items:append(moved)
-        table.remove(b.items, 2)
-        table.insert(a.items, moved)
-        session:flush()
-        assert.same({ 2, 1, b, a }, { #a.items, #b.items, new.owner, moved.owner })
-        session:commit()
-        assert.equal("x1 y2 z1", items())
-      end)
     end)
 
     it("leave children to the database with passive_deletes", function()
