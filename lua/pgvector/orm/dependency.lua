@@ -256,13 +256,14 @@ local function collect_parent(self, dependencies, object, state)
   end
 end
 
--- Has an object another parent by its own attribute, since the last flush? That goes
--- before what was done to a list without its methods.
-local function is_elsewhere(self, object, other)
+-- Has an object another parent by its own attribute, since the last flush, and one
+-- that stays? That goes before what was done to a list without its methods.
+local function is_elsewhere(self, dependencies, object, other)
   local reverse, state = self.reverse, instance.state(other)
   if not self.is_list or not reverse or reverse.is_list or not state.related[reverse.key] then return false end
   local parent = state.values[reverse.key]
   return instance.state(parent) ~= nil and not rawequal(parent, object)
+    and not dependencies.session._deleted:has(parent)
 end
 
 -- Brings what came to a list that is not loaded into the session, like the members
@@ -292,7 +293,7 @@ local function each_difference(self, dependencies, object, state, on_added, on_r
   if self.lazy == "write_only" then current, known = value._added:list(), value._removed:list() end
   for _, other in ipairs(collection.without(current, known)) do
     self:_check_related(other)
-    if is_elsewhere(self, object, other) then
+    if is_elsewhere(self, dependencies, object, other) then
       if self.lazy == "write_only" then value._added:remove(other) else collection.exclude(current, other) end
     elseif not dependencies.session._deleted:has(other) then
       self:_linked(object, other)
