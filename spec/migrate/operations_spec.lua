@@ -158,6 +158,10 @@ local reversible = {
     return new.alter_vector("items", "embedding", pg.HALFVEC(3), { existing_type = pg.VECTOR(3),
       indexes = { pg.HNSW("embedding", { name = "ix_embedding", metric = "l2", m = 8 }) } })
   end },
+  { "alter_vector with an index that gives the old type", function()
+    return new.alter_vector("items", "embedding", pg.HALFVEC(3), { existing_type = pg.VECTOR(3),
+      indexes = { pg.HNSW(pg.column("embedding", pg.VECTOR(3)), { name = "ix_embedding", metric = "l2", m = 8 }) } })
+  end },
   { "alter_vector that truncates", function()
     return new.alter_vector("items", "embedding", pg.VECTOR(2), { existing_type = pg.VECTOR(3), strategy = "truncate" })
   end },
@@ -355,6 +359,9 @@ describe("an operation is refused", function()
       function() new.create_hnsw_index("ix", "t", "v", { metric = "l2", lists = 5 }) end, "unknown option 'lists'" },
     { "as a change of dimensions that no value survives",
       function() new.alter_vector("t", "v", pg.VECTOR(4), { existing_type = pg.VECTOR(3) }) end, "strategy" },
+    { "with the name of an index alone",
+      function() new.alter_vector("t", "v", pg.VECTOR(4), { indexes = { "ix" } }) end,
+      "expected a pg.HNSW or pg.IVFFlat with a name, from which it is built anew, got string" },
     { "as a type that is no vector", function() new.alter_vector("t", "v", pg.Text) end, "expected a vector type" },
     { "with memory that is no size",
       function() new.create_hnsw_index("ix", "t", "v", { metric = "l2", maintenance_work_mem = "1GB'; --" }) end,

@@ -264,6 +264,11 @@ describe("a configuration", function()
     assert.same({}, pg.migrate.config{ script_location = "db" }:init{ directory = project.directory .. "/app" })
     local m = pg.migrate.load(project.directory .. "/app/pgvector.config.lua")
     assert.equal(project.directory .. "/app/db/versions/aaaa.lua", m:revision{ rev_id = "aaaa" }.path)
+    local elsewhere = project.directory .. "/elsewhere/db"
+    assert.same({ project.directory .. "/app2/pgvector.config.lua", elsewhere .. "/revision.lua.template" },
+      pg.migrate.config{ script_location = elsewhere }:init{ directory = project.directory .. "/app2" })
+    m = pg.migrate.load(project.directory .. "/app2/pgvector.config.lua")
+    assert.equal(elsewhere .. "/versions/bbbb.lua", m:revision{ rev_id = "bbbb" }.path)
     assert.truthy(raised(pg.migrate.load, project.directory .. "/nothing.lua").message:find("nothing.lua", 1, true))
   end)
 

@@ -1,4 +1,5 @@
 local pg = require "pgvector"
+local steps = require "spec.support.steps"
 local orm = pg.orm
 
 local function base() return orm.declarative_base{ naming_convention = "default" } end
@@ -78,6 +79,29 @@ describe("a model", function()
     end)
   end
 
+  it("that was refused can be defined once it is right", function()
+    local Base = base()
+    local vectors = function() return orm.vectorizer_relationship{ dimensions = 2 } end
+    for _, case in ipairs{
+      { { x = pg.Column{ pg.Text } }, nil, "no primary key" },
+      { { id = column(), vectors = vectors() }, { version_id = "x" }, "no column 'x'" },
+      { { id = column(), vectors = vectors() }, { polymorphic_identity = "x" }, "without polymorphic_on" },
+    } do
+      assert.error_matches(function() Base:model("t", case[1], case[2]) end, case[3])
+      assert.same({}, Base.metadata:sorted_tables())
+    end
+    local Animal = Base:model("t", { id = column(), kind = pg.Column{ pg.Text }, vectors = vectors() },
+      { polymorphic_on = "kind", polymorphic_identity = "animal" })
+    local function cat(options)
+      return Animal:model("cats", { id = pg.Column{ pg.ForeignKey "t.id", primary_key = true } }, options)
+    end
+    assert.error_matches(function() cat{} end, "needs a polymorphic_identity")
+    assert.error_matches(function() cat{ polymorphic_identity = "animal" } end, "another model has")
+    local Cat = cat{ polymorphic_identity = "cat" }
+    assert.equal("cat", Cat().kind)
+    assert.equal(3, #Base.metadata:sorted_tables())
+  end)
+
   it("refuses unknown options, names and assignments", function()
     local Item = item_model()
     assert.error_matches(function() base():model("t", {}, { shema = "x" }) end, "did you mean 'schema'")
@@ -147,6 +171,42 @@ describe("an instance", function()
     local Item = item_model()
     function Item.methods:shout() return self.title:upper() end
     assert.equal("X", Item{ title = "x" }:shout())
+  end)
+
+  it("calls a method without asking other models", function()
+    local function steps_of_call(others)
+      local Base = base()
+      local Item = Base:model("items", { id = pg.Column{ pg.Integer, primary_key = true } })
+      function Item.methods:shout() return "X" end
+      for i = 1, others do
+        Base:model("other" .. i, {
+          id = pg.Column{ pg.Integer, primary_key = true }, item_id = pg.Column{ pg.ForeignKey "items.id" },
+          item = orm.relationship "items", one = orm.relationship("unknown", { backref = "others" }),
+        })
+      end
+      local item = Item{}
+      return steps(function() for _ = 1, 100 do item:shout() end end)
+    end
+    assert.is_true(steps_of_call(50) < 2 * steps_of_call(0) + 1000)
+  end)
+
+  it("finds a backref of a model that is defined after others were asked for one", function()
+    local Base = base()
+    local function model(name, body)
+      body.id = pg.Column{ pg.Integer, primary_key = true }
+      return Base:model(name, body)
+    end
+    local Owner = model("owners", {})
+    assert.error_matches(function() return Owner{}.items end, "no attribute 'items'")
+    local Item = model("items", {
+      owner_id = pg.Column{ pg.ForeignKey "owners.id" }, owner = orm.relationship("owners", { backref = "items" }),
+      list_id = pg.Column{ pg.ForeignKey "lists.id" }, list = orm.relationship("lists", { backref = "items" }),
+    })
+    assert.equal(0, #Owner{}.items)
+    assert.error_matches(function() return Owner{}.lists end, "no attribute 'lists'")
+    local List = model("lists", {})
+    local list = List{ items = { Item{} } }
+    assert.is_true(rawequal(list, list.items[1].list))
   end)
 
   it("refuses names that are no attributes, with the one that was meant", function()

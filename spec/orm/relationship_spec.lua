@@ -166,7 +166,7 @@ describe("relationships", function()
       session:flush()
       assert.same({}, session.dirty)
       item.owner = owner
-      assert.same({ item }, session.dirty)
+      assert.same({ owner, item }, session.dirty)
       table.insert(owner.items, Item{ title = "z" })
       assert.is_true(session:is_modified(owner))
       session:flush()
@@ -215,6 +215,17 @@ describe("relationships", function()
       assert.equal("0", query "SELECT count(*) FROM items")
     end)
 
+    it("leave a new child alone that a list got unseen when the parent is deleted", function()
+      define({ back_populates = "owner", cascade = "all, delete-orphan" })
+      local owner = stored("x")
+      local child = Item{ title = "y" }
+      table.insert(owner.items, child)
+      session:delete(owner)
+      session:commit()
+      assert.equal("0", query "SELECT count(*) FROM items")
+      assert.is_true(pg.inspect(child).transient)
+    end)
+
     it("do not delete an orphan that found another parent", function()
       define({ back_populates = "owner", cascade = "all, delete-orphan" })
       local a = stored("x")
@@ -254,6 +265,21 @@ describe("relationships", function()
       session:rollback()
       assert.same({ "x" }, titles(owner.items))
       assert.is_nil(new.owner_id)
+    end)
+
+    it("take back a rollback on both sides, without a statement since the last commit, too", function()
+      define()
+      local owner, other = stored("x"), Owner{ name = "bob" }
+      session:add(other)
+      session:commit()
+      local item = owner.items[1]
+      assert.equal(0, #other.items)
+      session:commit()
+      item.owner = other
+      session:rollback()
+      session:commit()
+      assert.same({ owner, 1, 0 }, { item.owner, #owner.items, #other.items })
+      assert.equal("1", query "SELECT owner_id FROM items")
     end)
 
     it("may be made from one side with backref", function()

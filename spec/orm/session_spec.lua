@@ -432,6 +432,29 @@ describe("a session", function()
       assert.equal(3, count "items")
     end)
 
+    it("rolls back changes of objects although no statement ran since the last commit", function()
+      local item, removed = stored{ title = "a", meta = { n = 1 } }, stored{ title = "b" }
+      assert.equal(1, item.meta.n)
+      for _, options in ipairs{ {}, { expire_on_commit = false } } do
+        session:close()
+        session = orm.Session(engine, options)
+        session:add_all{ item, removed }
+        assert.equal(1, item.meta.n)
+        session:commit()
+        item.title = "changed"
+        session:delete(removed)
+        assert.is_false(session:in_transaction())
+        session:rollback()
+        assert.same({ {}, {}, "a" }, { session.dirty, session.deleted, item.title })
+        item.meta.n = 2
+        session:rollback()
+        assert.same({ 1, "b" }, { item.meta.n, removed.title })
+        session:commit()
+      end
+      assert.equal("a1 b",
+        db.psql("SELECT string_agg(title || coalesce(meta ->> 'n', ''), ' ' ORDER BY id) FROM items", url))
+    end)
+
     it("expires objects at commit, unless told not to", function()
       local item = stored()
       db.psql("UPDATE items SET title = 'y'", url)
@@ -575,6 +598,8 @@ describe("a session", function()
     it("are refused where they make no sense", function()
       assert.error_matches(function() session:add({}) end, "expected an instance")
       assert.error_matches(function() session:add_all(Item{ title = "x" }) end, "expected a sequence")
+      assert.error_matches(function() session:add(Item{}, Item{}) end, "expected one object, got several: add_all takes")
+      assert.error_matches(function() session:delete(Item{}, Item{}) end, "expected one object, got several")
       assert.error_matches(function() session:delete(Item{}) end, "is not stored")
       assert.error_matches(function() session:refresh(Item{}) end, "is not in this session")
       for _, names in ipairs{ "title", {}, { title = true } } do
@@ -585,6 +610,7 @@ describe("a session", function()
       assert.error_matches(function() session.add(Item{}) end, "use ':'")
       assert.error_matches(function() orm.Session("postgresql:///x") end, "expected an engine")
       assert.error_matches(function() orm.sessionmaker{}() end, "a bind is missing")
+      assert.error_matches(function() Session:configure() end, "configure: expected a table of options, got nil")
     end)
   end)
 end)

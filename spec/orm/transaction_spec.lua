@@ -114,6 +114,33 @@ describe("a session's transaction", function()
       assert.same({ "persistent", "transient", "a", 1 }, { state_of(item), state_of(other), item.title, other.id })
     end)
 
+    it("gives a key back although one that had it meanwhile was deleted, or moved to it", function()
+      local item, mover = stored("a", "b")
+      local savepoint = session:begin_nested()
+      session:delete(item)
+      local other = Item{ id = 1, title = "other" }
+      session:add(other)
+      session:flush()
+      session:delete(other)
+      session:flush()
+      savepoint:rollback()
+      assert.equal(item, session:get(Item, 1))
+      assert.same({ "persistent", "transient" }, { state_of(item), state_of(other) })
+      savepoint = session:begin_nested()
+      mover.id = 50
+      session:flush()
+      local new = Item{ id = 2, title = "new" }
+      session:add(new)
+      session:flush()
+      new.id = 60
+      session:flush()
+      savepoint:rollback()
+      assert.equal(mover, session:get(Item, 2))
+      mover.title = "c"
+      session:commit()
+      assert.equal("a c", titles())
+    end)
+
     it("takes back changes inside JSON, and notices later ones", function()
       local item = Item{ title = "a", meta = { n = 1 } }
       session:add(item)
@@ -138,6 +165,31 @@ describe("a session's transaction", function()
       assert.equal("a", item.title)
       session:commit()
       assert.equal("a", titles())
+    end)
+
+    it("takes back what statements did to rows of objects, read before it or in it", function()
+      local item, late = stored("a", "b")
+      local late_id = late.id
+      session:expunge(late)
+      for _, way in ipairs{ "auto", "fetch", false } do
+        assert.equal(7, item.size)
+        local outer = session:begin_nested()
+        session:begin_nested(function()
+          local all = pg.update(Item):all_rows():values{ size = 99 }
+          session:execute(all:execution_options{ synchronize_session = way })
+          assert.equal(way == false and 7 or 99, item.size)
+          late = session:get(Item, late_id)
+          assert.equal(99, late.size)
+        end)
+        outer:rollback()
+        assert.same({ 7, 7 }, { item.size, late.size })
+        session:expunge(late)
+      end
+      local savepoint = session:begin_nested()
+      session:execute(pg.update(Item), { { id = item.id, title = "A" } })
+      assert.equal("A", item.title)
+      savepoint:rollback()
+      assert.equal("a", item.title)
     end)
 
     it("goes on after a flush in it failed", function()
@@ -186,6 +238,57 @@ describe("a session's transaction", function()
       s:rollback()
     end)
     assert.equal("A B", titles())
+  end)
+
+  it("that a function ended itself is rolled back if what it did afterwards fails", function()
+    for _, goes_on in ipairs{
+      function(s) s:add(Item()) end,
+      function(s)
+        s:get(Item, 1).title = "lost"
+        s:flush()
+        error "stop"
+      end,
+      function(s)
+        s:add(Item{ title = "lost" })
+        error "stop"
+      end,
+    } do
+      assert.is_false(pcall(session.begin, session, function(s)
+        s:add(Item{ title = "kept" })
+        s:commit()
+        goes_on(s)
+      end))
+      assert.is_false(session:in_transaction())
+      assert.same({}, session.new)
+    end
+    assert.equal("again", session:begin(function() return "again" end))
+    assert.equal("kept kept kept", titles())
+  end)
+
+  it("shows why a flush failed before it had a connection", function()
+    local nowhere = pg.create_engine "postgresql:///nowhere?host=/nonexistent"
+    local unreachable = orm.Session(nowhere)
+    local item = Item{ title = "a" }
+    unreachable:add(item)
+    local ok, err = pcall(unreachable.flush, unreachable)
+    assert.is_false(ok)
+    assert.is_true(pg.is_error(err, "OperationalError"))
+    assert.equal("transient", state_of(item))
+    assert.error_matches(function() unreachable:connection() end, "call session:rollback%(%)")
+    unreachable:close()
+    nowhere:dispose()
+
+    local stop = pg.listen(session, "before_flush", function() error("refused", 0) end)
+    session:add(item)
+    ok, err = pcall(session.commit, session)
+    assert.same({ false, "refused" }, { ok, err })
+    pg.remove(session, "before_flush", stop)
+    assert.equal("transient", state_of(item))
+    assert.error_matches(function() session:commit() end, "call session:rollback%(%) before going on %(refused%)")
+    session:rollback()
+    session:add(item)
+    session:commit()
+    assert.equal("a", titles())
   end)
 
   it("writes what listeners change in a flush, before it commits", function()

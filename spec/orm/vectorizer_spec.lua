@@ -143,6 +143,23 @@ describe("a vectorizer's relationship", function()
       assert.equal("1", before)
     end)
 
+    it("a table that was made by hand stays when the parent's is dropped", function()
+      for _, options in ipairs{ {}, { checkfirst = false } } do
+        local Base = orm.declarative_base{ schema = "ai" }
+        local A = Base:model("a", {
+          id = pg.Column{ pg.Integer, primary_key = true }, chunks = orm.vectorizer_relationship{ dimensions = 2 },
+        })
+        local store = A.chunks.model.__table
+        Base.metadata:create_all(d.engine)
+        Base.metadata:drop_all(d.engine, options)
+        Base.metadata:create_all(d.engine)
+        store:create(d.engine)
+        Base.metadata:drop_all(d.engine, options)
+        assert.equal("a_embedding_store", d.psql "SELECT relname FROM pg_class WHERE relname LIKE 'a\\_emb%store'")
+        store:drop(d.engine)
+      end
+    end)
+
     it("a parent may have a schema", function()
       local Base = orm.declarative_base()
       local A = Base:model("a", {

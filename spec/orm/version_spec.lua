@@ -148,7 +148,7 @@ describe("a version", function()
 end)
 
 describe("unique values", function()
-  local d, User, Place, Doc, Chunk, Step
+  local d, User, Place, Doc, Chunk, Step, Animal, Cat, Dog
   setup(function()
     d = orm_db.create(function(Base)
       User = Base:model("users", {
@@ -186,6 +186,13 @@ describe("unique values", function()
         turn = pg.Column{ pg.Integer }, pg.UniqueConstraint("turn", { deferrable = true }),
         pg.CheckConstraint("position >= 0 AND small > 0 AND weight > 0 AND share > 0 AND size > 0"),
       })
+      Animal = Base:model("animals", {
+        id = pg.Column{ pg.Integer, primary_key = true }, kind = pg.Column{ pg.Text },
+        name = pg.Column{ pg.Text, unique = true },
+      }, { polymorphic_on = "kind", polymorphic_identity = "animal" })
+      Cat = Animal:model("animals", { tag = pg.Column{ pg.Text, unique = true } }, { polymorphic_identity = "cat" })
+      Dog = Animal:model("dogs", { id = pg.Column{ pg.ForeignKey "animals.id", primary_key = true } },
+        { polymorphic_identity = "dog" })
     end)
   end)
   teardown(function() d.drop() end)
@@ -287,11 +294,40 @@ describe("unique values", function()
     assert.equal("4:2 5:1", d.psql "SELECT string_agg(id || ':' || seq, ' ' ORDER BY id) FROM chunks")
   end)
 
+  it("swap and go round between the models of one hierarchy", function()
+    local a, b, c = Animal{ name = "a" }, Cat{ name = "b", tag = "t" }, Dog{ name = "c" }
+    session:add_all{ a, b, c }
+    session:commit()
+    local function names() return d.psql "SELECT string_agg(name, ' ' ORDER BY id) FROM animals" end
+    a.name, b.name = b.name, a.name
+    session:commit()
+    assert.equal("b a c", names())
+    c.name, a.name, b.name = "b", "a", "c" -- none of them is loaded
+    session:commit()
+    assert.equal("a c b", names())
+    a.name, c.name = "new", a.name
+    session:commit()
+    c.name, a.name = "newer", c.name
+    session:commit()
+    assert.equal("a c newer", names())
+    session:delete(b)
+    session:add_all{ Animal{ name = "d" }, Cat{ name = "c", tag = "t" } }
+    session:commit()
+    assert.equal("a newer d c", names())
+  end)
+
   it("that are really taken are refused by the server", function()
     local a = users()
     a.email = "b"
     local err = raises("IntegrityError", session.flush, session)
     assert.equal("uq_users_email", err.constraint)
+    session:rollback()
+    assert.equal("A", a.nick)
+    a.nick = "Z"
+    a.nick = "A" -- and so nothing is given up
+    session:add(User{ email = "d", nick = "A" })
+    err = raises("IntegrityError", session.flush, session)
+    assert.equal("uq_users_nick", err.constraint)
     session:rollback()
     assert.equal("aA bB c-", emails())
   end)

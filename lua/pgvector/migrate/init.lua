@@ -245,17 +245,18 @@ function Migrator:init(options)
   options = check(options, "init", "directory")
   local location, made = self._settings.script_location, {}
   local prefix = options.directory and options.directory ~= "." and options.directory .. "/" or ""
+  local scripts = location:sub(1, 1) == "/" and location or prefix .. location
   local function make(path, text)
     if script.exists(path) then return end
     script.write(path, text)
     made[#made + 1] = path
   end
   if options.directory then script.make_directory(options.directory) end
-  script.make_directory(prefix .. location .. "/versions")
+  script.make_directory(scripts .. "/versions")
   make(prefix .. "pgvector.config.lua", (templates.config:gsub("%${script_location}", function()
     return source.string(location)
   end)))
-  make(prefix .. location .. "/revision.lua.template", templates.revision)
+  make(scripts .. "/revision.lua.template", templates.revision)
   return made
 end
 

@@ -232,10 +232,12 @@ function RelationshipAttribute:contains(object)
     errors.raise("ArgumentError", "%s is not a list: use eq", relationship:_describe())
   end
   relationship:_check_related(object)
-  local list = {}
-  for i, column in ipairs(relationship.target.primary_key) do
-    list[i] = column:eq(instance.expect(object, "contains").identity[i])
+  local identity = instance.state(object).identity
+  if not identity then
+    errors.raise("InvalidRequestError", "contains: %s is not stored: flush first", tostring(object))
   end
+  local list = {}
+  for i, column in ipairs(relationship.target.primary_key) do list[i] = column:eq(identity[i]) end
   return exists(self, all_of(list))
 end
 class.seal(RelationshipAttribute)

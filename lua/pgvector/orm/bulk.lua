@@ -22,17 +22,6 @@ local function check_way(way)
   errors.raise("ArgumentError", "synchronize_session: expected \"auto\", \"fetch\" or false, got %s", tostring(way))
 end
 
--- The session's objects whose rows lie in a table.
-local function objects_in(session, tbl)
-  return session._identity:all(function(root)
-    local found = false
-    root:_each_below(function(mapper)
-      for _, own in ipairs(mapper.tables) do found = found or own == tbl end
-    end)
-    return found
-  end)
-end
-
 -- Forgets what is loaded, but not what is to be written.
 local function expire_unchanged(object)
   local state = instance.state(object)
@@ -47,7 +36,7 @@ end
 
 -- Which rows were changed is not known: any object of the table may be out of date.
 local function expire_all_of(session, tbl)
-  for _, object in ipairs(objects_in(session, tbl)) do
+  for _, object in ipairs(session._identity:in_table(tbl)) do
     if next(instance.state(object).original) == nil then instance.expire(object, instance.state(object)) end
   end
 end
@@ -110,15 +99,16 @@ end
 function bulk.execute(session, stmt, params, way)
   way = check_way(way)
   local mapper = Mapper.of(stmt._target)
+  local tbl = stmt._table.element or stmt._table
+  session:_begun().rewritten[tbl] = true
   local is_many = type(params) == "table" and type(params[1]) == "table"
   -- a model that shares its table has a condition of its own
   local has_condition = #(chain.items(stmt._where) or {}) > (coerce.criterion(stmt._target) and 1 or 0)
   if mapper and is_many and stmt._kind == "update" and not has_condition then
     return update_by_key(session, stmt, mapper, params)
   end
-  local tbl = stmt._table.element or stmt._table
   local is_plain = mapper and mapper.root.table == stmt._table and not stmt._returning
-  if is_plain and (way == "fetch" or way == "auto" and #objects_in(session, tbl) > 0) then
+  if is_plain and (way == "fetch" or way == "auto" and #session._identity:in_table(tbl) > 0) then
     return fetch(session, stmt, params, mapper)
   end
   local result = loading.execute(session, stmt, params)

@@ -55,10 +55,6 @@ end
 
 function model_mt.__tostring(model) return ("Model(%s)"):format(rawget(model, "__name")) end
 
---- Is this a model?
--- @treturn boolean
-function declarative.is_model(x) return type(x) == "table" and getmetatable(x) == model_mt end
-
 ---- bases ----------------------------------------------------------------------------
 
 local Base = class("DeclarativeBase")
@@ -179,13 +175,7 @@ local function adopt_table(tbl, all, where)
   return tbl
 end
 
---- Defines a model.
--- @tparam string|Table name the table's name, or a table that exists
--- @tparam table given keyed: columns and relationships; array part: constraints and indexes
--- @tparam[opt] table options `schema`, `mixins`, `version_id`, `polymorphic_on`,
---   `polymorphic_identity`, `inherits`, `init`, and the other options of Table
--- @treturn Model callable: `Item{ title = "x" }` makes an instance
-function Base:model(name, given, options)
+local function define(self, name, given, options)
   local existing = class.is(name, schema.Table) and name
   if existing then name = existing.name end
   local where = ("model '%s'"):format(tostring(name))
@@ -217,12 +207,33 @@ function Base:model(name, given, options)
     inherits = parent, link = link, init = options.init or parent and parent.init,
   }
   model.__mapper, model.__clause, model.__attribute = mapper, mapper.clause, Mapper.attribute_of
-  inheritance.settle(mapper, options, where)
   if options.version_id ~= nil then version.attach(mapper, options.version_id) end
-  if parent then model.__criterion = function(from) return mapper:_criterion(from) end end
+  inheritance.settle(mapper, options, where)
+  if parent then
+    parent.subs[#parent.subs + 1] = mapper
+    model.__criterion = function(from) return mapper:_criterion(from) end
+  end
   instance.instrument(mapper)
   self._models[#self._models + 1] = model
+  self._has_all_backrefs = false
   return setmetatable(model, model_mt)
+end
+
+--- Defines a model.
+-- @tparam string|Table name the table's name, or a table that exists
+-- @tparam table given keyed: columns and relationships; array part: constraints and indexes
+-- @tparam[opt] table options `schema`, `mixins`, `version_id`, `polymorphic_on`,
+--   `polymorphic_identity`, `inherits`, `init`, and the other options of Table
+-- @treturn Model callable: `Item{ title = "x" }` makes an instance
+function Base:model(name, given, options)
+  local metadata, models = self.metadata, #self._models
+  local tables = #metadata:_tables()
+  local ok, model = pcall(define, self, name, given, options)
+  if ok then return model end
+  -- what it made on the way would stand in the way of another attempt
+  for i = #metadata:_tables(), tables + 1, -1 do metadata:remove(metadata:_tables()[i]) end
+  for i = #self._models, models + 1, -1 do self._models[i] = nil end
+  error(model, 0)
 end
 
 -- The model of a table's name ("items", "app.items"), or nil.
@@ -243,14 +254,18 @@ end
 -- Configures the relationships whose backref is not in place yet, as far as
 -- their models are defined. True if there were any.
 function Base:_add_backrefs()
-  local any = false
+  if self._has_all_backrefs then return false end
+  local any, all = false, true
   for _, model in ipairs(self._models) do
     for _, property in ipairs(rawget(model, "__mapper").properties) do
-      if property.backref and not property.direction and pcall(property._configure, property) then
-        any = true
+      if property.backref and not property.reverse then
+        -- one that has a direction is being configured right now
+        any = not property.direction and pcall(property._configure, property) or any
+        all = all and property.reverse ~= nil
       end
     end
   end
+  self._has_all_backrefs = all
   return any
 end
 class.seal(Base)

@@ -113,6 +113,18 @@ end
 function Dependencies:collect()
   local session = self.session
   local seen = { _collect = {}, _collect_deleted = {} }
+  local noticed = {}
+  local function notice(set)
+    for _, object in ipairs(set:list()) do
+      local state = instance.state(object)
+      if not noticed[object] and next(state.related) ~= nil and not session._deleted:has(object) then
+        noticed[object] = true
+        for _, property in ipairs(state.mapper.properties) do
+          if property._notice then property:_notice(object, state) end
+        end
+      end
+    end
+  end
   local function visit(set, method)
     local any = false
     for _, object in ipairs(set:list()) do
@@ -128,6 +140,8 @@ function Dependencies:collect()
     return any
   end
   repeat
+    notice(session._new)
+    notice(session._watched)
     local new, watched = visit(session._new, "_collect"), visit(session._watched, "_collect")
     self:_delete_orphans()
     local deleted = visit(session._deleted, "_collect_deleted")
@@ -238,33 +252,59 @@ local function collect_parent(self, dependencies, object, state)
     dependencies:link(object, self.pairs, nil)
     -- it left a parent that it was known to have
     local known = state.committed[self.key]
-    if known and known[1] and state.identity and self.reverse and self.reverse.cascade["delete-orphan"] then
+    local had_parent = known and known[1] or state.related[self.key] == "orphan"
+    if had_parent and state.identity and self.reverse and self.reverse.cascade["delete-orphan"] then
       dependencies.orphans[#dependencies.orphans + 1] = { object, self.pairs[1][1] }
     end
   end
+end
+
+-- Has an object another parent by its own attribute, since the last flush, and one
+-- that stays? That goes before what was done to a list without its methods.
+local function is_elsewhere(self, dependencies, object, other)
+  local reverse, state = self.reverse, instance.state(other)
+  if not self.is_list or not reverse or reverse.is_list or not state.related[reverse.key] then return false end
+  local parent = state.values[reverse.key]
+  return instance.state(parent) ~= nil and not rawequal(parent, object)
+    and not dependencies.session._deleted:has(parent)
+end
+
+-- Brings what came to a list that is not loaded into the session, like the members
+-- of one that is.
+local function bring(self, dependencies, state)
+  local waiting = self.is_list and self.cascade["save-update"] and state.related[self.key]
+  for _, other in ipairs(waiting and waiting:list() or {}) do
+    if instance.state(other).session ~= dependencies.session then dependencies.session:_add(other, "flush") end
+  end
+end
+
+--- Notices which of those that came to a list were taken out without its methods.
+function Relationship:_notice(object, state)
+  local set, list = self.is_list and state.related[self.key], state.values[self.key]
+  if not set or not list or self.lazy == "write_only" then return end
+  for _, other in ipairs(collection.without(set:list(), list)) do self:_unlinked(object, other) end
 end
 
 -- Calls `on_added(other)` and `on_removed(other)` for what differs from the
 -- database; brings what is new into the session. What is going to be deleted
 -- is not added to anything.
 local function each_difference(self, dependencies, object, state, on_added, on_removed)
-  if state.values[self.key] == nil then return end
   local value = state.values[self.key]
+  if value == nil or self.lazy == "write_only" then bring(self, dependencies, state) end
+  if value == nil then return end
   local current, known = as_list(value), state.committed[self.key] or {}
-  if self.lazy == "write_only" then current, known = value._added, value._removed end
-  for _, other in ipairs(current) do
-    if not collection.find(known, other) then
-      self:_check_related(other)
-      if not dependencies.session._deleted:has(other) then
-        self:_linked(object, other)
-        on_added(other)
-      end
+  if self.lazy == "write_only" then current, known = value._added:list(), value._removed:list() end
+  for _, other in ipairs(collection.without(current, known)) do
+    self:_check_related(other)
+    if is_elsewhere(self, dependencies, object, other) then
+      if self.lazy == "write_only" then value._added:remove(other) else collection.exclude(current, other) end
+    elseif not dependencies.session._deleted:has(other) then
+      self:_linked(object, other)
+      on_added(other)
     end
   end
-  for _, other in ipairs(known) do
-    if not collection.find(current, other) and instance.state(other).session == dependencies.session then
-      on_removed(other)
-    end
+  for _, other in ipairs(collection.without(known, current)) do
+    if instance.state(other).session == dependencies.session then on_removed(other) end
   end
 end
 
@@ -327,16 +367,12 @@ function Relationship:_is_changed(state)
   if state.related[self.key] then return true end
   if self.lazy == "write_only" then
     local value = state.values[self.key]
-    return value ~= nil and #value._added + #value._removed > 0
+    return value ~= nil and not (value._added:empty() and value._removed:empty())
   end
   local known = state.committed[self.key]
   if not known then return false end
   local current = as_list(state.values[self.key])
-  if #current ~= #known then return true end
-  for _, other in ipairs(current) do
-    if not collection.find(known, other) then return true end
-  end
-  return false
+  return #current ~= #known or #collection.without(current, known) > 0
 end
 
 function Relationship:_settle(state)
@@ -344,7 +380,8 @@ function Relationship:_settle(state)
   local value = state.values[self.key]
   if value == nil then return end
   if self.lazy == "write_only" then
-    value._added, value._removed = {}, {}
+    value._added:clear()
+    value._removed:clear()
     return
   end
   local known = {}

@@ -46,4 +46,17 @@ function IdentityMap:all(wanted)
   return list
 end
 
+--- The instances whose rows lie in a table, or have a part there.
+-- @tparam Table tbl
+-- @treturn table sequence
+function IdentityMap:in_table(tbl)
+  return self:all(function(root)
+    local found = false
+    root:_each_below(function(mapper)
+      for _, own in ipairs(mapper.tables) do found = found or own == tbl end
+    end)
+    return found
+  end)
+end
+
 return IdentityMap

@@ -40,14 +40,10 @@ local function related_history(state, relationship)
   local value = state.values[relationship.key]
   local current = instance.state(value) and { value } or value ~= null and value or {}
   local known = state.committed[relationship.key] or {}
-  local history = { added = {}, unchanged = {}, deleted = {} }
-  for _, other in ipairs(current) do
-    table.insert(collection.find(known, other) and history.unchanged or history.added, other)
-  end
-  for _, other in ipairs(known) do
-    if not collection.find(current, other) then table.insert(history.deleted, other) end
-  end
-  return history
+  local added = collection.without(current, known)
+  return {
+    added = added, unchanged = collection.without(current, added), deleted = collection.without(known, current),
+  }
 end
 
 --- What happened to an attribute since the last flush.

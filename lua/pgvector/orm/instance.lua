@@ -10,7 +10,8 @@
 -- * `original`: key → the value before the first change since the last flush,
 -- * `snapshots`: key → copy of a table that was handed out and may have changed,
 -- * `committed`: relationship → the related instances that the database knows,
--- * `related`: relationship → true if it was set since the last flush,
+-- * `related`: relationship → true if it was set since the last flush, "orphan" if so
+--   that it has no parent any more; for a list the set of those that came to it,
 -- * `made`: keys of values that the flush which inserted it has set,
 -- * `identity`: values of the primary key in the database, `identity_key` their text,
 -- * `node`: the loader options it was loaded with; `together`: was it loaded with others?
@@ -101,11 +102,12 @@ end
 -- Reads what is not in `values`: methods, properties, columns not loaded yet.
 local function read_missing(object, state, key)
   local mapper = state.mapper
-  local attribute = mapper:_attribute(key)
+  local attribute = mapper.by_key[key]
   if attribute == nil then
     local method = mapper.methods[key]
-    if method == nil then mapper:_unknown(key) end
-    return method
+    if method ~= nil then return method end
+    attribute = mapper:_attribute(key)
+    if attribute == nil then mapper:_unknown(key) end
   end
   if not is_column(attribute) then return attribute:_get(object, state) end
   if not state.identity then return nil end
@@ -252,17 +254,26 @@ function instance.new(mapper, given)
   end
   local object, state = start(mapper, given)
   if not given then return object end
-  -- in the order of the attributes, so that relationships see the same order in every run
   local count = 0
   for key in pairs(given) do
     if mapper:_attribute(key) == nil then mapper:_unknown(key) end
     count = count + 1
   end
+  -- first what may be refused: nothing is related to half an object
+  for _, column in ipairs(mapper.columns) do
+    if count == 0 then return object end
+    local value = given[column.key]
+    if value ~= nil then
+      write(object, state, column.key, value)
+      count = count - 1
+    end
+  end
+  -- in the order of the attributes, so that relationships see the same order in every run
   for _, attribute in ipairs(mapper.attributes) do
     if count == 0 then break end
     local key = attribute[1]
     local value = given[key]
-    if value ~= nil then
+    if value ~= nil and not is_column(attribute[2]) then
       write(object, state, key, value)
       count = count - 1
     end

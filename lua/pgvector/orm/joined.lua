@@ -158,6 +158,25 @@ local function ordering_over(relationship, far)
   return list
 end
 
+-- FOR UPDATE cannot lock what an outer join brings: it is for the rows of the
+-- models that are selected.
+local function locking_own_rows(stmt, entities)
+  local lock = stmt._for_update
+  if not lock or lock.of then return stmt end
+  local own, wanted = {}, {}
+  for _, entity in ipairs(entities) do
+    if entity.kind == "entity" then
+      local is_join = entity.from.__visit_name == "join"
+      for _, from in ipairs(is_join and rawget(entity.entity, "__mapper").tables or { entity.from }) do
+        own[#own + 1] = from
+      end
+    end
+  end
+  for name, value in pairs(lock) do wanted[name] = value end
+  wanted.of = own
+  return stmt:with_for_update(wanted)
+end
+
 --- Adds joins and columns to a statement.
 -- @tparam table stmt a SELECT whose entities' columns are chosen
 -- @tparam table entities its entities, each with `node` (options) if it is a model's
@@ -175,7 +194,11 @@ function joined.prepare(stmt, entities)
   local subquery
   local joins = false
   for _, wish in ipairs(wishes) do joins = joins or not wish.contained end
-  if joins and must_be_wrapped(stmt) then stmt, subquery = wrapped(stmt, wishes) end
+  if joins and must_be_wrapped(stmt) then
+    stmt, subquery = wrapped(stmt, wishes)
+  elseif joins then
+    stmt = locking_own_rows(stmt, entities)
+  end
   for _, wish in ipairs(wishes) do
     local relationship = wish.relationship
     if not wish.contained then

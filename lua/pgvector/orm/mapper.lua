@@ -67,7 +67,6 @@ local function take_over(self, parent)
   for i, tbl in ipairs(parent.tables) do self.tables[i] = tbl end
   for _, attribute in ipairs(parent.attributes) do add_attribute(self, attribute[1], attribute[2]) end
   self.polymorphic_on, self.version = parent.polymorphic_on, parent.version
-  parent.subs[#parent.subs + 1] = self
 end
 
 --- Makes a mapper.

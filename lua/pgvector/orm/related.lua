@@ -13,6 +13,7 @@ local errors = require "pgvector.errors"
 local instance = require "pgvector.orm.instance"
 local lazy = require "pgvector.orm.lazy"
 local options = require "pgvector.orm.options"
+local OrderedSet = require "pgvector.orm.ordered_set"
 local Relationship = require "pgvector.orm.relationship"
 local WriteOnlyList = require "pgvector.orm.write_only"
 
@@ -26,6 +27,39 @@ function Relationship:_check_related(object)
     self.target.name, state and tostring(object) or class.describe(object))
 end
 
+-- Raises if `other` cannot come into the session of `object`. To be asked before
+-- anything is changed: half of a change would fail again with every flush.
+function Relationship:_check_session(object, other)
+  local session = instance.state(object).session
+  if session and self.cascade["save-update"] then session:_check_add(other, instance.state(other), self) end
+end
+
+---- what came to a list ----------------------------------------------------------------
+--
+-- For a list `state.related[key]` is the set of those that came to it since the last
+-- flush by a method, an assignment or the other side. They are put into a list that
+-- is loaded only later; one that a flush does not find in a loaded list was taken
+-- out by Lua's own functions.
+
+local function came(relationship, state, other)
+  if relationship.viewonly then return end
+  local own = instance.own(state, "related")
+  own[relationship.key] = own[relationship.key] or OrderedSet._new()
+  own[relationship.key]:add(other)
+end
+
+local function went(relationship, state, other)
+  local set = state.related[relationship.key]
+  if not set then return end
+  set:remove(other)
+  if set:empty() then instance.clear(state, "related", relationship.key) end
+end
+
+-- What `state.related[key]` says of one that has no parent any more: is it an orphan?
+local function left(relationship)
+  return relationship.reverse and relationship.reverse.cascade["delete-orphan"] and "orphan" or true
+end
+
 ---- reading ------------------------------------------------------------------------
 
 -- Puts what was loaded into an instance.
@@ -34,10 +68,15 @@ function Relationship:_store(object, state, related)
   local known = {}
   for i, other in ipairs(related) do known[i] = other end
   instance.own(state, "committed")[self.key] = known
-  instance.clear(state, "related", self.key)
   if self.is_list then
+    local waiting = state.values[self.key] == nil and state.related[self.key]
+    for _, other in ipairs(waiting and collection.without(waiting:list(), known) or {}) do
+      related[#related + 1] = other
+    end
+    if not waiting then instance.clear(state, "related", self.key) end
     state.values[self.key] = collection.new(object, self, related)
   else
+    instance.clear(state, "related", self.key)
     if #related > 1 then
       errors.raise("MultipleResultsFound", "%s: several rows for one value", self:_describe())
     end
@@ -59,16 +98,20 @@ end
 -- Objects whose attribute says that they came to a list, or left it, and that are
 -- not written yet: the database, when it was asked for the list, did not know.
 local function add_unwritten(self, object, session)
-  local reverse, list = self.reverse, instance.state(object).values[self.key]
+  local reverse, list, gone = self.reverse, instance.state(object).values[self.key], {}
   for _, set in ipairs{ session._new, session._watched } do
     for _, other in ipairs(set:list()) do
       local state = instance.state(other)
       if rawequal(state.mapper.by_key[reverse.key], reverse) and state.related[reverse.key] then
-        local at, is_here = collection.find(list, other), rawequal(state.values[reverse.key], object)
-        if is_here and not at then list[#list + 1] = other elseif at and not is_here then table.remove(list, at) end
+        if rawequal(state.values[reverse.key], object) then
+          collection.include(list, other)
+        else
+          gone[other] = true
+        end
       end
     end
   end
+  if next(gone) ~= nil then collection.exclude_all(list, gone) end
 end
 
 -- Makes sure that a value is there. What the library itself has to know, in
@@ -108,7 +151,10 @@ end
 -- so the session keeps its owner.
 function Relationship:_read(object, state, value)
   if value == null then return nil end
-  if self.is_list and state.session then state.session:_pin(object, state) end
+  if self.is_list then
+    if state.session then state.session:_pin(object, state) end
+    if self.lazy ~= "write_only" and getmetatable(value).asked then collection.forget(value) end
+  end
   return value
 end
 
@@ -124,31 +170,32 @@ local function detach(relationship, object, other)
   local state = instance.state(object)
   relationship:_configure()
   local value = state.values[relationship.key]
-  if relationship.lazy == "write_only" then return end
   if relationship.is_list then
-    local position = value and collection.find(value, other)
-    if position then table.remove(value, position) end
+    went(relationship, state, other)
+    if relationship.lazy == "write_only" then return end
+    if value then collection.exclude(value, other) end
   elseif rawequal(value, other) or value == nil and state.identity then
     if value == nil then instance.own(state, "committed")[relationship.key] = { other } end
     state.values[relationship.key] = null
-    instance.own(state, "related")[relationship.key] = true
+    instance.own(state, "related")[relationship.key] = left(relationship)
   end
   mark(object, state)
 end
 
--- Puts `other` into `object`, if its side is loaded or can have no rows yet.
+-- Puts `other` into `object`; a list that is not loaded gets it later.
 local function attach(relationship, object, other)
   local state = instance.state(object)
   relationship:_configure()
   local value = state.values[relationship.key]
-  if relationship.lazy == "write_only" then return end -- the other side is enough
   if relationship.is_list then
-    if value == nil then
-      if state.identity then return end
+    if relationship.lazy == "write_only" then
+      value = nil
+    elseif value == nil and not state.identity then
       relationship:_store(object, state, {})
       value = state.values[relationship.key]
     end
-    if not collection.find(value, other) then value[#value + 1] = other end
+    came(relationship, state, other)
+    if value then collection.include(value, other) end
   else
     local old = value
     if old == nil then old = lazy.peek(relationship, state) end
@@ -164,6 +211,7 @@ end
 -- What follows from `other` being related to `object`.
 function Relationship:_linked(object, other)
   local state = instance.state(object)
+  if self.is_list then came(self, state, other) end
   if self.reverse then attach(self.reverse, other, object) end
   mark(object, state)
   if state.session and self.cascade["save-update"] then state.session:_add(other, "add") end
@@ -179,8 +227,10 @@ end
 -- What follows from `other` being related to `object` no more.
 -- @tparam[opt] boolean moves does `object` go over to another?
 function Relationship:_unlinked(object, other, moves)
+  local state = instance.state(object)
+  if self.is_list then went(self, state, other) end
   if self.reverse then detach(self.reverse, other, object) end
-  mark(object, instance.state(object))
+  mark(object, state)
   if self.cascade["delete-orphan"] then
     forsake(other)
   elseif not moves and self.reverse and self.reverse.cascade["delete-orphan"] then
@@ -189,6 +239,15 @@ function Relationship:_unlinked(object, other, moves)
 end
 
 ---- setting ----------------------------------------------------------------------------
+
+-- Puts what listeners make of the members that a list did not have in their place.
+local function hear_coming(self, object, items, before)
+  local is_new = {}
+  for _, other in ipairs(collection.without(items, before)) do is_new[other] = true end
+  for i, other in ipairs(items) do
+    if is_new[other] then items[i] = self:_heard("append", object, other) end
+  end
+end
 
 local function set_list(self, object, state, value)
   if type(value) ~= "table" or instance.state(value) then
@@ -208,22 +267,14 @@ local function set_list(self, object, state, value)
   local old = state.values[self.key] or {}
   for i, other in ipairs(old) do before[i] = other end
   for i, other in ipairs(value) do items[i] = other end
-  if self._listeners then
-    for i, other in ipairs(items) do
-      if not collection.find(before, other) then items[i] = self:_heard("append", object, other) end
-    end
-    for _, other in ipairs(before) do
-      if not collection.find(items, other) then self:_heard("remove", object, other) end
-    end
-  end
+  if self._listeners then hear_coming(self, object, items, before) end
+  local gone, come = collection.without(before, items), collection.without(items, before)
+  for _, other in ipairs(come) do self:_check_session(object, other) end
+  for _, other in ipairs(gone) do self:_heard("remove", object, other) end
   state.values[self.key] = collection.new(object, self, items)
   instance.own(state, "committed")[self.key] = state.committed[self.key] or {}
-  for _, other in ipairs(before) do
-    if not collection.find(items, other) then self:_unlinked(object, other) end
-  end
-  for _, other in ipairs(items) do
-    if not collection.find(before, other) then self:_linked(object, other) end
-  end
+  for _, other in ipairs(gone) do self:_unlinked(object, other) end
+  for _, other in ipairs(come) do self:_linked(object, other) end
 end
 
 -- What listeners make of a member that comes or goes.
@@ -261,10 +312,27 @@ function Relationship:_set(object, state, value)
   end
   if rawequal(old, value) then return end
   if self._listeners then value = heard_value(self, object, value, old) end
+  if value ~= null then self:_check_session(object, value) end
   state.values[self.key] = value
-  instance.own(state, "related")[self.key] = true
+  -- one whose key cannot be NULL had a parent, although it is not known
+  local had_one = instance.state(old) ~= nil
+    or state.identity and self.direction == "many_to_one" and not self.pairs[1][1].nullable
+  instance.own(state, "related")[self.key] = value == null and had_one and left(self) or true
   if instance.state(old) then self:_unlinked(object, old, value ~= null) end
   if value ~= null then self:_linked(object, value) else mark(object, state) end
+end
+
+--- Takes an instance that was merged out of the lists of the session's objects: it
+-- stays outside.
+-- @param object
+-- @tparam table state of it
+-- @tparam Session session
+function Relationship:_withdraw(object, state, session)
+  local reverse, value = self.reverse, state.values[self.key]
+  if not reverse or not reverse.is_list or self.lazy == "write_only" or value == nil or value == null then return end
+  for _, other in ipairs(instance.state(value) and { value } or value) do
+    if instance.state(other).session == session then detach(reverse, other, object) end
+  end
 end
 
 ---- cascades -----------------------------------------------------------------------------
@@ -280,11 +348,12 @@ function Relationship:_cascade(what, object, state)
     self:_loaded(object, state)
     value = state.values[self.key]
   end
-  if value == nil or value == null then return {} end
+  local waiting = self.is_list and (value == nil or self.lazy == "write_only") and state.related[self.key]
+  if value == nil or value == null then return waiting and waiting:list() or {} end
   if instance.state(value) then return { value } end
   if self.lazy == "write_only" then
     local stored = what == "delete" and not self.passive_deletes and state.identity
-    value = stored and lazy.load(self, object, state) or value._added
+    value = stored and lazy.load(self, object, state) or value._added:list()
   end
   local list = {}
   for i, other in ipairs(value) do list[i] = other end

@@ -46,7 +46,9 @@ local function with_session(session, fn)
 end
 
 --- Changes the options of sessions to come: `Session:configure{ bind = engine }`.
+-- @tparam table options as for sessionmaker
 function SessionMaker:configure(options)
+  if options == nil then errors.raise("ArgumentError", "configure: expected a table of options, got nil") end
   errors.check_options(options, known, "configure")
   for name, value in pairs(options) do self._options[name] = value end
 end

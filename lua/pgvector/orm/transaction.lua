@@ -20,6 +20,7 @@ function SessionTransaction._begin(session, parent)
     dirty = OrderedSet._new(),    -- were updated in it
     deleted = OrderedSet._new(),  -- were deleted in it
     moved = {},                   -- instance → the identity it had before
+    rewritten = {},               -- table → true if a statement changed rows of it
   }, SessionTransaction)
   if parent then self._savepoint = parent:_connection():begin_nested() end
   session._transaction = self
@@ -133,6 +134,7 @@ function SessionTransaction:_hand_over()
   for object, identity in pairs(self.moved) do
     if parent.moved[object] == nil then parent.moved[object] = identity end
   end
+  for tbl in pairs(self.rewritten) do parent.rewritten[tbl] = true end
 end
 
 -- Puts the objects back into the state before the transaction.
@@ -140,11 +142,14 @@ function SessionTransaction:_restore()
   local session = self.session
   local heard = session:_is_heard()
   session:_forget_pending()
-  for object, identity in pairs(self.moved) do session:_move(object, instance.state(object), identity) end
+  -- what is new in it gives its key up, perhaps to another that had it before
+  for object, identity in pairs(self.moved) do
+    if not self.new:has(object) then session:_move(object, instance.state(object), identity) end
+  end
   for _, object in ipairs(self.deleted:list()) do
     local state = instance.state(object)
     state.status = "persistent"
-    session._identity:put(state.mapper, state.identity_key, object)
+    if not self.new:has(object) then session._identity:put(state.mapper, state.identity_key, object) end
     if heard then session:_tell("deleted_to_persistent", object) end
   end
   for _, object in ipairs(self.new:list()) do
@@ -154,14 +159,14 @@ function SessionTransaction:_restore()
     instance.take_back(state)
     if heard then session:_tell("persistent_to_transient", object) end
   end
-  local expired = self.parent and self.dirty:list() or session._identity:all()
-  for _, set in ipairs{ self.deleted, session._watched } do
-    for _, object in ipairs(set:list()) do expired[#expired + 1] = object end
+  local outdated = { self.deleted:list(), session._watched:list() }
+  if self.parent then
+    outdated[3] = self.dirty:list()
+    for tbl in pairs(self.rewritten) do outdated[#outdated + 1] = session._identity:in_table(tbl) end
+  else
+    outdated[3] = session._identity:all()
   end
-  for _, object in ipairs(expired) do
-    local state = instance.state(object)
-    if state.status == "persistent" then instance.expire(object, state) end
-  end
+  for _, objects in ipairs(outdated) do session:_forget_changes(objects) end
 end
 
 -- Undoes everything, here and in savepoints inside.
@@ -197,14 +202,12 @@ end
 -- A flush failed: rolls back at once, but the session stays in this
 -- transaction until the user has seen it.
 function SessionTransaction:_fail(err)
-  self:_undo()
-  -- the flush's error is the one to see
-  if self.parent then
-    pcall(self._savepoint.rollback, self._savepoint)
-  else
-    pcall(self._conn.rollback, self._conn)
-  end
   self.failed = err
+  self:_undo()
+  -- no connection: there was none to be had, or the flush did not come so far
+  local target = self._savepoint or self._conn
+  -- the flush's error is the one to see
+  if target then pcall(target.rollback, target) end
 end
 
 --- Rolls back unless it is over. Idempotent.

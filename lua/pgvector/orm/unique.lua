@@ -133,8 +133,16 @@ local function is_unknown(pair, columns)
   return false
 end
 
+-- The model of a hierarchy that has a column first, and so all rows with it.
+local function owner_of(mapper, column)
+  local above = mapper.inherits
+  while above and rawequal(above.by_key[column.key], column) do mapper, above = above, above.inherits end
+  return mapper
+end
+
 -- Reads the former values of columns of some rows, with one query for many.
 local function know(conn, mapper, columns, pairs_)
+  mapper = owner_of(mapper, columns[1])
   local by_key, identities = {}, {}
   for _, pair in ipairs(pairs_) do
     if is_unknown(pair, columns) then
@@ -163,13 +171,9 @@ end
 
 ---- what a flush asks --------------------------------------------------------------------
 
---- Parks the rows whose values others are about to take.
--- @tparam Connection conn
--- @tparam table takers sequence of `{ object, state }`: new, or to be updated
--- @tparam table others those to be updated later, or deleted
-function unique.make_way(conn, takers, others)
-  if #takers == 0 or #others == 0 then return end
-  for _, columns in ipairs(all_sets(takers[1][2].mapper)) do
+-- Parks the rows whose values new or changed ones of one model are about to take.
+local function make_way_for(conn, mapper, takers, others)
+  for _, columns in ipairs(all_sets(mapper)) do
     local claimed, any = {}, false
     for _, pair in ipairs(takers) do
       local found = present(pair[2], columns)
@@ -177,17 +181,36 @@ function unique.make_way(conn, takers, others)
     end
     local holders = {}
     for _, pair in ipairs(any and others or {}) do
-      local mapper = pair[2].mapper
-      if rawequal(mapper.by_key[columns[1].key], columns[1]) and (pair.leaves or is_changed(pair[2], columns)) then
+      local its = pair[2].mapper
+      if rawequal(its.by_key[columns[1].key], columns[1]) and (pair.leaves or is_changed(pair[2], columns)) then
         holders[#holders + 1] = pair
       end
     end
-    if #holders > 0 then know(conn, takers[1][2].mapper, columns, holders) end
+    if #holders > 0 then know(conn, mapper, columns, holders) end
     for _, pair in ipairs(holders) do
       local found = former(pair[2], columns)
-      if found and claimed[found] then park(conn, pair[1], pair[2], columns) end
+      -- one that was set, and set back, gives nothing up
+      local gives = pair.leaves or found ~= present(pair[2], columns)
+      if found and claimed[found] and gives then park(conn, pair[1], pair[2], columns) end
     end
   end
+end
+
+--- Parks the rows whose values others are about to take.
+-- @tparam Connection conn
+-- @tparam table takers sequence of `{ object, state }`: new, or to be updated
+-- @tparam table others those to be updated later, or deleted
+function unique.make_way(conn, takers, others)
+  if #takers == 0 or #others == 0 then return end
+  local mappers, groups = {}, {}
+  for _, pair in ipairs(takers) do
+    local mapper = pair[2].mapper
+    if not groups[mapper] then
+      mappers[#mappers + 1], groups[mapper] = mapper, {}
+    end
+    table.insert(groups[mapper], pair)
+  end
+  for _, mapper in ipairs(mappers) do make_way_for(conn, mapper, groups[mapper], others) end
 end
 
 --- Orders updates so that values are given up before they are taken.
@@ -207,7 +230,7 @@ function unique.in_order(conn, mapper, changed)
     if #concerned > 1 then know(conn, mapper, columns, concerned) end
     for _, triple in ipairs(changed) do
       local found = is_changed(triple[2], columns) and former(triple[2], columns)
-      if found then holders[i][found] = triple end
+      if found and found ~= present(triple[2], columns) then holders[i][found] = triple end
     end
     for _, triple in ipairs(changed) do
       local found = is_changed(triple[2], columns) and present(triple[2], columns)

@@ -221,7 +221,8 @@ end
 
 ---- updates ----------------------------------------------------------------------------
 
-local function update_mapper(session, conn, mapper, pairs_)
+-- Those of a mapper's instances that have changes, as `{ object, state, changes }`.
+local function changed_among(conn, mapper, pairs_)
   local changed = {}
   local heard = mapper:_is_heard()
   for _, pair in ipairs(pairs_) do
@@ -232,18 +233,26 @@ local function update_mapper(session, conn, mapper, pairs_)
     end
     if #changes > 0 then changed[#changed + 1] = { pair[1], pair[2], changes } end
   end
-  if #changed == 0 then return end
-  changed = unique.in_order(conn, mapper, changed)
-  updating.update(conn, mapper, changed)
-  tell(mapper, "after_update", conn, changed)
-  for _, triple in ipairs(changed) do session:_became_updated(triple[1], triple[2]) end
+  return changed
 end
 
 local function update_changed(session, conn, pairs_, dependencies, late)
   for _, pair in ipairs(pairs_) do
     if not dependencies:sync(pair[1], pair[2], late == nil) then late[#late + 1] = pair[1] end
   end
-  by_mapper(pairs_, function(mapper, its) update_mapper(session, conn, mapper, its) end)
+  local mappers, groups = {}, {}
+  by_mapper(pairs_, function(mapper, its)
+    local changed = changed_among(conn, mapper, its)
+    if #changed > 0 then mappers[#mappers + 1], groups[#groups + 1] = mapper, changed end
+  end)
+  for i, mapper in ipairs(mappers) do
+    -- models of one hierarchy take each other's unique values, too
+    for j = i + 1, #mappers do unique.make_way(conn, groups[i], groups[j]) end
+    local changed = unique.in_order(conn, mapper, groups[i])
+    updating.update(conn, mapper, changed)
+    tell(mapper, "after_update", conn, changed)
+    for _, triple in ipairs(changed) do session:_became_updated(triple[1], triple[2]) end
+  end
 end
 
 ---- deletes ----------------------------------------------------------------------------

@@ -131,7 +131,8 @@ local function make_model(self, mapper)
       "vectorizer_relationship '%s' of model '%s': there is a table '%s' already: name another target_table", self.key,
       mapper.name, key)
   end
-  return mapper.registry:model(name, attributes, { schema = schema or false, managed = false })
+  return mapper.registry:model(name, attributes,
+    { schema = schema or false, managed = false, info = { pgai_managed = true } })
 end
 
 function Vectorizer:_attach(mapper, key)

@@ -4,10 +4,10 @@
 -- @module pgvector.orm.write_only
 
 local class = require "pgvector.class"
-local collection = require "pgvector.orm.collection"
 local errors = require "pgvector.errors"
 local instance = require "pgvector.orm.instance"
 local lazy = require "pgvector.orm.lazy"
+local OrderedSet = require "pgvector.orm.ordered_set"
 
 local WriteOnlyList = class("WriteOnlyList")
 
@@ -15,22 +15,20 @@ local WriteOnlyList = class("WriteOnlyList")
 -- @param owner an instance
 -- @tparam Relationship relationship configured
 function WriteOnlyList._new(owner, relationship)
-  return setmetatable({ _owner = owner, _relationship = relationship, _added = {}, _removed = {} }, WriteOnlyList)
+  return setmetatable({
+    _owner = owner, _relationship = relationship, _added = OrderedSet._new(), _removed = OrderedSet._new(),
+  }, WriteOnlyList)
 end
 
--- Moves an object to one list, or takes it off the other.
+-- Puts an object into one set, or takes it out of the other.
 local function move(object, to, from)
-  local position = collection.find(from, object)
-  if position then
-    table.remove(from, position)
-  elseif not collection.find(to, object) then
-    to[#to + 1] = object
-  end
+  if from:has(object) then from:remove(object) else to:add(object) end
 end
 
 --- Puts an instance into the list.
 function WriteOnlyList:add(object)
   self._relationship:_check_related(object)
+  self._relationship:_check_session(self._owner, object)
   move(object, self._added, self._removed)
   self._relationship:_linked(self._owner, object)
 end

@@ -309,6 +309,24 @@ local function all_references(table)
   return tables
 end
 
+-- The tables of pgai's vectorizers stay. One that was made by hand, where pgai is
+-- not installed, has foreign keys that pgai's own lack: they must not hold others back.
+local function detach_stores(run, qualified, others, dropped)
+  local keys, things = {}, {}
+  for _, table in ipairs(others) do
+    for _, key in ipairs(table.info.pgai_managed and table.foreign_keys or {}) do
+      if key.name and dropped[key:_find_referred_table()] then
+        keys[#keys + 1] = key
+        things[#things + 1] = { "table", qualified(table) }
+      end
+    end
+  end
+  local exists = create.existing(run, things)
+  for _, key in ipairs(keys) do
+    if exists("table", qualified(key.table)) then run(ddl.drop_constraint(key, { if_exists = true })) end
+  end
+end
+
 --- Drops tables, then the enum types and sequences that no other table of the
 -- metadata uses.
 -- @tparam MetaData metadata
@@ -332,6 +350,7 @@ function create.drop_tables(metadata, bind, tables, checks, is_all)
       if present[table] then going[#going + 1] = table end
     end
     about_all(metadata, is_all, "before_drop", conn, going)
+    detach_stores(run, qualified, others, dropped)
     for _, group in ipairs(drop_groups(order, left_out)) do
       local names = {}
       for _, table in ipairs(group) do

@@ -332,17 +332,24 @@ local function check_alter_vector(self)
   end
   for i, each in ipairs(self.options.indexes or {}) do
     if not (class.is(each, index.Index) and each._explicit_name) then
-      errors.raise("ArgumentError", "alter_vector: indexes: element %d: expected a pg.HNSW or pg.IVFFlat with a name",
-        i)
+      errors.raise("ArgumentError", "alter_vector: indexes: element %d: expected a pg.HNSW or pg.IVFFlat with a name, "
+        .. "from which it is built anew, got %s", i, class.describe(each))
     end
   end
   conversion(self)
 end
 
--- The indexes over the column in a table in which it has the type.
+-- The indexes over the column in a table in which it has the type, whatever type
+-- they give it.
 local function indexes_over(self, type_)
   local made = {}
-  for i, each in ipairs(self.options.indexes or {}) do made[i] = each:_copy() end
+  for i, each in ipairs(self.options.indexes or {}) do
+    made[i] = each:_copy()
+    local element = each._arguments[1]
+    if type(element) == "table" and element.__visit_name == "column" and element.name == self.column_name then
+      made[i]._arguments = { self.column_name }
+    end
+  end
   local items = { stub.column(self.column_name, type_) }
   for _, each in ipairs(made) do items[#items + 1] = each end
   stub.table(self.table_name, items, { schema = self.options.schema or false })

@@ -10,7 +10,21 @@ local Session = require "pgvector.orm.session.base"
 
 local function check_other_session(self, state, object, where)
   if state.session and state.session ~= self then
-    errors.raise("InvalidRequestError", "%s: %s belongs to another session", where, tostring(object))
+    errors.raise("InvalidRequestError", "%s: %s belongs to another session", tostring(where), tostring(object))
+  end
+end
+
+-- Raises if an object cannot come into this session. `where` may be a relationship.
+function Session:_check_add(object, state, where)
+  check_other_session(self, state, object, where)
+  if state.status == "deleted" then
+    errors.raise("InvalidRequestError", "%s: %s is deleted", tostring(where), tostring(object))
+  end
+  if state.session or not state.identity then return end
+  local other = self._identity:get(state.mapper, state.identity_key)
+  if other and not rawequal(other, object) then
+    errors.raise("InvalidRequestError", "%s: another instance with the key of %s is in the session",
+      tostring(where), tostring(object))
   end
 end
 
@@ -26,30 +40,22 @@ function Session:_cascaded(state, what, object)
 end
 
 -- Puts a stored object back into the identity map.
-local function attach_stored(self, state, object, where)
-  local other = self._identity:get(state.mapper, state.identity_key)
-  if other and not rawequal(other, object) then
-    errors.raise("InvalidRequestError", "%s: another instance with the key of %s is in the session", where,
-      tostring(object))
-  end
+local function attach_stored(self, state, object)
   state.session, state.status = self, "persistent"
   self._identity:put(state.mapper, state.identity_key, object)
-  if next(state.original) ~= nil or next(state.snapshots) ~= nil then self._watched:add(object) end
+  self:_rewatch(object, state)
 end
 
 function Session:_add(object, where)
   local state = instance.expect(object, where)
-  check_other_session(self, state, object, where)
-  if state.status == "deleted" then
-    errors.raise("InvalidRequestError", "%s: %s is deleted", where, tostring(object))
-  end
+  self:_check_add(object, state, where)
   if where ~= "delete" and where ~= "flush" then self._deleted:remove(object) end
   if state.session == self then return end
   local heard = self:_is_heard()
   if heard then self:_tell("before_attach", object) end
   local stored = state.identity ~= nil
   if stored then
-    attach_stored(self, state, object, where)
+    attach_stored(self, state, object)
   else
     state.session, state.status = self, "pending"
     self._new:add(object)
@@ -63,9 +69,17 @@ function Session:_add(object, where)
   end
 end
 
+-- A second object must not be overlooked.
+local function one_object(more, where, instead)
+  if more ~= nil then errors.raise("ArgumentError", "%s: expected one object, got several%s", where, instead) end
+end
+
 --- Puts an object into the session: it is inserted at the next flush.
 -- @tparam table object an instance
-function Session:add(object) self:_add(object, "add") end
+function Session:add(object, more)
+  one_object(more, "add", ": add_all takes a sequence of them")
+  self:_add(object, "add")
+end
 
 --- Puts several objects into the session.
 -- @tparam table objects sequence of instances
@@ -81,7 +95,8 @@ end
 
 --- Marks an object: its row is deleted at the next flush.
 -- @tparam table object an instance that is stored
-function Session:delete(object)
+function Session:delete(object, more)
+  one_object(more, "delete", "")
   local state = instance.expect(object, "delete")
   check_other_session(self, state, object, "delete")
   if not state.identity then
@@ -94,7 +109,9 @@ function Session:delete(object)
   -- a flush meanwhile would delete the parent before its children are marked
   local others = self:no_autoflush(function() return self:_cascaded(state, "delete", object) end)
   for _, other in ipairs(others) do
-    if instance.state(other).identity then self:delete(other) else self:expunge(other) end
+    local its = instance.state(other)
+    -- a new one need not be in the session yet: nothing has noticed that it is in a list
+    if its.identity then self:delete(other) elseif its.session == self then self:expunge(other) end
   end
 end
 
@@ -153,7 +170,8 @@ end
 -- table or a list that was handed out.
 function Session:_rewatch(object, state)
   if state.status ~= "persistent" then return end
-  if next(state.snapshots) ~= nil or next(state.original) ~= nil or next(state.committed) ~= nil then
+  if next(state.snapshots) ~= nil or next(state.original) ~= nil or next(state.committed) ~= nil
+    or next(state.related) ~= nil then
     self._watched:add(object)
   else
     self._watched:remove(object)
@@ -212,6 +230,14 @@ function Session:_forget_pending()
   end
   self._new:clear()
   self._deleted:clear()
+end
+
+-- Stored objects after a rollback: they are read again when needed.
+function Session:_forget_changes(objects)
+  for _, object in ipairs(objects) do
+    local state = instance.state(object)
+    if state.session == self and state.status == "persistent" then instance.expire(object, state) end
+  end
 end
 
 return Session

@@ -55,6 +55,7 @@ local function merge(self, object, merged)
       end
       if property.cascade.merge then target[property.key] = property.is_list and related or related[1] end
     end
+    if property._withdraw then property:_withdraw(object, given, self) end
   end
   return target
 end

@@ -121,7 +121,8 @@ local function require_stored(self, object, where)
   return state
 end
 
---- Reads an object again, at once; unsaved changes of it are lost.
+--- Reads an object again, at once. Changes are written before, as before a query;
+-- those that are not, without autoflush, are lost.
 -- @tparam table object
 -- @tparam[opt] table keys sequence of attributes; default all
 function Session:refresh(object, keys)

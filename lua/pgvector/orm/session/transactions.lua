@@ -48,10 +48,17 @@ function Session:begin(fn)
   end
   local transaction = self:_begun()
   if fn == nil then return transaction end
-  local results = compat.pack(within(transaction, fn, self))
-  -- fn ended the transaction itself, and went on
-  if self._transaction or #self.new + #self.dirty + #self.deleted > 0 then self:commit() end
-  return compat.unpack(results, 1, results.n)
+  local results = compat.pack(pcall(within, transaction, fn, self))
+  local ok, err = results[1], results[2]
+  -- fn ended the transaction itself, and went on: that ends as well
+  if ok and (self._transaction or #self.new + #self.dirty + #self.deleted > 0) then
+    ok, err = pcall(self.commit, self)
+  end
+  if not ok then
+    pcall(self.rollback, self)
+    error(err, 0)
+  end
+  return compat.unpack(results, 2, results.n)
 end
 
 --- Sets a savepoint, after a flush.
@@ -85,7 +92,9 @@ function Session:rollback()
   if transaction then
     transaction:rollback()
   else
+    -- no statement ran since the last transaction, but objects may have changed
     self:_forget_pending()
+    self:_forget_changes(self._watched:list())
   end
 end
 
