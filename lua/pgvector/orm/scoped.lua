@@ -66,7 +66,7 @@ local own = ScopedSession.__index
 function ScopedSession.__index(self, name)
   if own[name] ~= nil then return own[name] end
   if type(name) == "string" and name:sub(1, 1) == "_" then return nil end
-  if Session[name] then
+  if rawget(Session, name) then
     return function(_, ...)
       local session = self()
       return session[name](session, ...)
