@@ -56,11 +56,20 @@ static pgv_distance check_metric(lua_State *L, int idx, const pgv_type *t) {
   return t->distance[m];
 }
 
+/* [-0, +0, -] does idx, if it is one, hold the name of a metric of bits? */
+static int is_for_bits(lua_State *L, int idx) {
+  const char *name = idx != 0 && lua_type(L, idx) == LUA_TSTRING
+                         ? lua_tostring(L, idx)
+                         : "";
+  return strcmp(name, "hamming") == 0 || strcmp(name, "jaccard") == 0;
+}
+
 /*
 ** [-0, +1, e] checks query and list and pushes the room for the addresses.
-** The type is the query's, or else that of the list's first element.
+** The type is the query's, or else that of the list's first element, or else
+** that which the metric at index `metric` is for, or vector.
 */
-static void prepare(lua_State *L, job *j, const char *what) {
+static void prepare(lua_State *L, job *j, const char *what, int metric) {
   size_t n;
   if (!lua_istable(L, LIST))
     pgv_type_error(L, LIST, what, "a sequence of values");
@@ -73,7 +82,8 @@ static void prepare(lua_State *L, job *j, const char *what) {
     j->t = pgv_typeof(L, -1);
     lua_pop(L, 1);
   }
-  if (j->t == NULL) j->t = &pgv_vector_type;
+  if (j->t == NULL)
+    j->t = is_for_bits(L, metric) ? &pgv_bit_type : &pgv_vector_type;
   j->q = pgv_operand(L, QUERY, j->t, what);
   j->v = (const void **)lua_newuserdatauv(L, n * sizeof *j->v, 0);
 }
@@ -150,7 +160,7 @@ static int batch_distances(lua_State *L) {
   job j;
   int32_t i;
   lua_settop(L, 3);
-  prepare(L, &j, "distances");
+  prepare(L, &j, "distances", 3);
   j.distance = check_metric(L, 3, j.t);
   lua_createtable(L, j.n, 0);
   collect(L, &j);
@@ -213,7 +223,7 @@ static int batch_top_k(lua_State *L) {
   candidate *heap;
   int32_t i, k;
   lua_settop(L, 4);
-  prepare(L, &j, "top_k");
+  prepare(L, &j, "top_k", 4);
   k = check_k(L, j.n, "top_k");
   j.distance = check_metric(L, 4, j.t);
   heap = (candidate *)lua_newuserdatauv(L, (size_t)k * sizeof *heap, 0);
@@ -312,7 +322,7 @@ static int batch_mmr(lua_State *L) {
   double lambda = DEFAULT_LAMBDA;
   int32_t i, k, round;
   lua_settop(L, 4);
-  prepare(L, &j, "mmr");
+  prepare(L, &j, "mmr", 0);
   k = check_k(L, j.n, "mmr");
   check_options(L, 4, &j, &lambda);
   items = (item *)lua_newuserdatauv(L, (size_t)j.n * sizeof *items, 0);

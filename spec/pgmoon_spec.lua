@@ -26,6 +26,12 @@ describe("with the names of the pgvector rock", function()
     assert.equal("[1,2]", tostring(pg.halfvec{ 1, 2 }))
   end)
 
+  it("nothing but a pgmoon object is taught", function()
+    for _, wrong in ipairs{ {}, "x", 5 } do
+      assert.error_matches(function() pg.setup_vector(wrong) end, "setup_vector: expected a pgmoon object, got " .. type(wrong))
+    end
+  end)
+
   it("a pgmoon object reads all three types and sends our values", function()
     local object, class_serializers = pgmoon_like{
       { name = "vector", oid = 1001 }, { name = "halfvec", oid = "1002" }, { name = "sparsevec", oid = 1003 },

@@ -32,8 +32,11 @@ WHERE e.extname = 'vector' AND t.typname IN ('vector', 'halfvec', 'sparsevec')]]
 
 --- Teaches a pgmoon object our values, both ways.
 -- @param pg a connected pgmoon object
--- @raise ProgrammingError without the extension, OperationalError if the query fails
+-- @raise ArgumentError for anything else, ProgrammingError without the extension, OperationalError if the query fails
 function pgmoon.setup_vector(pg)
+  if type(pg) ~= "table" or type(pg.query) ~= "function" or type(pg.set_type_deserializer) ~= "function" then
+    errors.raise("ArgumentError", "setup_vector: expected a pgmoon object, got %s", type(pg))
+  end
   local rows, err = pg:query(types_sql)
   if not rows then errors.raise("OperationalError", "%s", tostring(err)) end
   if #rows == 0 then errors.raise("ProgrammingError", "vector type not found in the database") end

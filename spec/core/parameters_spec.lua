@@ -178,6 +178,13 @@ describe("parameters", function()
     assert.are.equal("DataError", err.class)
     assert.are.equal("22000", err.sqlstate)
     assert.are.equal(2, err.parameter)
+    for _, kind in ipairs{ "vector", "halfvec" } do
+      for _, text in ipairs{ "x", "", "[", "1,2", "[1,x]" } do
+        refused(("parameter 1: invalid input syntax for type %s: \"%s\""):format(kind, text),
+          { { kind = kind, oid = 1, dim = 3 } }, { text })
+      end
+      refused("parameter 1: expected 3 dimensions, not 1", { { kind = kind, oid = 1, dim = 3 } }, { "[1]" })
+    end
     refused("parameter 1: expected integer, got 1.5", { { kind = "int4" } }, { 1.5 })
     refused("parameter 1: embedded zero byte", { { kind = "unknown" } }, { "a\0b" })
     refused("parameter 1: vector type not found in the database", { { kind = "vector" } }, { { 1 } })

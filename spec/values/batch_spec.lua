@@ -44,6 +44,8 @@ describe("distances", function()
     assert.same({ 5 }, pg.distances("{}/2", { sparsevec{ 3, 4 } }, "l2"))
     assert.same({ 5 }, pg.distances("[0,0]", { halfvec{ 3, 4 } }, "l2"))
     assert.same({ 1, 0 }, pg.distances(bit "10", { "00", { true, false } }, "hamming"))
+    assert.same({ 1, 0 }, pg.distances("10", { "00", { true, false } }, "hamming"))
+    assert.equal(2, pg.top_k("10", { "00", "10" }, 1, "jaccard")[1].index)
     assert.same({}, pg.distances({ 1, 2 }, {}, "l2"))
   end)
 
