@@ -352,6 +352,17 @@ describe("one flush", function()
       assert.equal("a1 a2 b", names(root.down))
     end)
 
+    it("takes in a chain of any length, whichever end is given", function()
+      local lowest = Node{}
+      local top = lowest
+      for _ = 1, 15000 do top = Node{ down = { top } } end
+      for _, given in ipairs{ top, lowest } do
+        session:add(given)
+        assert.equal(15001, #session.new)
+        session:expunge_all()
+      end
+    end)
+
     it("lets a parent and its child change places", function()
       local child = Node{ name = "child" }
       local parent = Node{ name = "parent", down = { child } }

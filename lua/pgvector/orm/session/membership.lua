@@ -46,7 +46,8 @@ local function attach_stored(self, state, object)
   self:_rewatch(object, state)
 end
 
-function Session:_add(object, where)
+-- Takes in one object. Returns those that come with it, or nil.
+local function take_in(self, object, where)
   local state = instance.expect(object, where)
   self:_check_add(object, state, where)
   if where ~= "delete" and where ~= "flush" then self._deleted:remove(object) end
@@ -64,9 +65,27 @@ function Session:_add(object, where)
     self:_tell("after_attach", object)
     self:_tell(stored and "detached_to_persistent" or "transient_to_pending", object)
   end
-  if #state.mapper.properties > 0 then
-    for _, other in ipairs(self:_cascaded(state, "save-update", object)) do self:_add(other, where) end
-  end
+  if #state.mapper.properties > 0 then return self:_cascaded(state, "save-update", object) end
+end
+
+-- Calls `visit(session, object, where)` for what comes along, and for what each
+-- call returns, depth first. Without recursion: a chain of objects may be long.
+local function follow(self, coming, visit, where)
+  if not (coming and coming[1]) then return end
+  local waiting, n = {}, 0
+  repeat
+    for i = coming and #coming or 0, 1, -1 do
+      n = n + 1
+      waiting[n] = coming[i]
+    end
+    local next_one = waiting[n]
+    waiting[n], n = nil, n - 1
+    coming = visit(self, next_one, where)
+  until n == 0 and not (coming and coming[1])
+end
+
+function Session:_add(object, where)
+  follow(self, take_in(self, object, where), take_in, where)
 end
 
 -- A second object must not be overlooked.
@@ -93,31 +112,36 @@ end
 
 ---- going --------------------------------------------------------------------------------
 
+-- Marks one object. Returns those that are deleted with it, or nil.
+local function mark_deleted(self, object)
+  local state = instance.state(object)
+  if not state.identity then
+    -- a new one need not be in the session yet: nothing has noticed that it is in a list
+    if state.session == self then self:expunge(object) end
+    return nil
+  elseif state.status == "deleted" or self._deleted:has(object) then
+    return nil
+  end
+  self:_add(object, "delete")
+  self._deleted:add(object)
+  -- a flush meanwhile would delete the parent before its children are marked
+  return self:no_autoflush(function() return self:_cascaded(state, "delete", object) end)
+end
+
 --- Marks an object: its row is deleted at the next flush.
 -- @tparam table object an instance that is stored
 function Session:delete(object, more)
   one_object(more, "delete", "")
   local state = instance.expect(object, "delete")
   check_other_session(self, state, object, "delete")
-  if not state.identity then
-    errors.raise("InvalidRequestError", "delete: %s is not stored", tostring(object))
-  elseif state.status == "deleted" or self._deleted:has(object) then
-    return
-  end
-  self:_add(object, "delete")
-  self._deleted:add(object)
-  -- a flush meanwhile would delete the parent before its children are marked
-  local others = self:no_autoflush(function() return self:_cascaded(state, "delete", object) end)
-  for _, other in ipairs(others) do
-    local its = instance.state(other)
-    -- a new one need not be in the session yet: nothing has noticed that it is in a list
-    if its.identity then self:delete(other) elseif its.session == self then self:expunge(other) end
-  end
+  if not state.identity then errors.raise("InvalidRequestError", "delete: %s is not stored", tostring(object)) end
+  follow(self, mark_deleted(self, object), mark_deleted)
 end
 
---- Takes an object out of the session; nothing happens in the database.
-function Session:expunge(object)
-  local state = self:_require_here(object, "expunge")
+-- Takes one object out. Returns those that go with it, or nil.
+local function take_out(self, object)
+  local state = instance.state(object)
+  if state.session ~= self then return nil end
   self._new:remove(object)
   self._deleted:remove(object)
   self._watched:remove(object)
@@ -128,9 +152,13 @@ function Session:expunge(object)
   if self:_is_heard() then
     self:_tell(("%s_to_%s"):format(was, state.status), object)
   end
-  for _, other in ipairs(self:_cascaded(state, "expunge", object)) do
-    if instance.state(other).session == self then self:expunge(other) end
-  end
+  return self:_cascaded(state, "expunge", object)
+end
+
+--- Takes an object out of the session; nothing happens in the database.
+function Session:expunge(object)
+  self:_require_here(object, "expunge")
+  follow(self, take_out(self, object), take_out)
 end
 
 --- Takes all objects out of the session.
