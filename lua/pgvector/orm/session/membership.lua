@@ -95,6 +95,7 @@ end
 
 --- Puts an object into the session: it is inserted at the next flush.
 -- @tparam table object an instance
+-- @param more nothing: several objects are for add_all
 function Session:add(object, more)
   one_object(more, "add", ": add_all takes a sequence of them")
   self:_add(object, "add")
@@ -130,6 +131,7 @@ end
 
 --- Marks an object: its row is deleted at the next flush.
 -- @tparam table object an instance that is stored
+-- @param more nothing: a second object is refused
 function Session:delete(object, more)
   one_object(more, "delete", "")
   local state = instance.expect(object, "delete")
