@@ -79,15 +79,12 @@ function class.seal(C)
 end
 
 --- Makes reading a public name that instances do not have an error. Fields that
--- may be nil begin with '_', or are listed.
+-- may be nil begin with '_'.
 -- @tparam table C complete
--- @tparam[opt] table fields their names
 -- @treturn table C
-function class.strict(C, fields)
-  local optional = {}
-  for _, name in ipairs(fields or {}) do optional[name] = true end
+function class.strict(C)
   getmetatable(C).__index = function(_, key)
-    if type(key) ~= "string" or key:sub(1, 1) == "_" or optional[key] then return nil end
+    if type(key) ~= "string" or key:sub(1, 1) == "_" then return nil end
     local known = {}
     for name in pairs(C) do
       if name:sub(1, 1) ~= "_" then known[#known + 1] = name end

@@ -198,9 +198,7 @@ end
 -- @treturn Connection without fn; its close() returns it to the pool
 -- @raise OperationalError if the server cannot be reached, TimeoutError if all are out
 function Engine:connect(fn)
-  if fn ~= nil and type(fn) ~= "function" then
-    errors.raise("ArgumentError", "connect: expected a function, got %s", type(fn))
-  end
+  if fn ~= nil then scope.check_function("connect", fn) end
   local conn = Connection._new(self, self._pool:checkout())
   if self._hub._listeners then self:_tell_checkout(conn) end
   if fn == nil then return conn end
@@ -216,9 +214,7 @@ end
 -- @tparam function fn
 -- @return what fn returns
 function Engine:begin(fn)
-  if type(fn) ~= "function" then
-    errors.raise("ArgumentError", "begin: expected a function, got %s", type(fn))
-  end
+  scope.check_function("begin", fn)
   return self:connect(function(conn) return conn:begin(fn) end)
 end
 
@@ -230,9 +226,7 @@ end
 -- @return what fn returns
 -- @raise the last attempt's error
 function Engine:retry(fn, options)
-  if type(fn) ~= "function" then
-    errors.raise("ArgumentError", "retry: expected a function, got %s", type(fn))
-  end
+  scope.check_function("retry", fn)
   return retry.run(self, fn, options)
 end
 

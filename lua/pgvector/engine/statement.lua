@@ -125,6 +125,13 @@ local function with_expressions(stmt, row)
   return take(stmt, exprs), left
 end
 
+-- Compiles a statement for a row of values.
+local function compile_row(stmt, row, map)
+  stmt, row = with_expressions(stmt, row)
+  local compiled = row and compile_for(stmt, row, map) or compiler.compile(stmt, nil, map)
+  return compiled, compiler.values(compiled, row)
+end
+
 --- Compiles a statement for one execution.
 -- @param stmt what `check` let through
 -- @tparam ?table params values by name
@@ -132,10 +139,9 @@ end
 -- @treturn table what sql.compiler gives
 -- @treturn table values in $n order
 function statement.compile(stmt, params, map)
-  if params and next(params) == nil then params = nil end
-  if params then stmt, params = with_expressions(stmt, params) end
-  local compiled = params and compile_for(stmt, params, map) or compiler.compile(stmt, nil, map)
-  return compiled, compiler.values(compiled, params)
+  if params and next(params) ~= nil then return compile_row(stmt, params, map) end
+  local compiled = compiler.compile(stmt, nil, map)
+  return compiled, compiler.values(compiled)
 end
 
 --- Compiles a statement for many executions.
@@ -149,14 +155,7 @@ function statement.compile_rows(stmt, rows, map)
     if type(row) ~= "table" then
       errors.raise("ArgumentError", "params: row %d: expected a table, got %s", i, type(row))
     end
-    local compiled, values
-    local of_row, left = with_expressions(stmt, row)
-    if of_row == stmt then
-      compiled = compile_for(stmt, row, map)
-      values = compiler.values(compiled, row)
-    else
-      compiled, values = statement.compile(of_row, left, map)
-    end
+    local compiled, values = compile_row(stmt, row, map)
     jobs[i] = { compiled = compiled, values = values }
   end
   return jobs

@@ -14,9 +14,6 @@ local select_ = require "pgvector.sql.select"
 
 local selectin = {}
 
--- So many keys go into one query.
-local CHUNK = 500
-
 local function side(pairs_, which)
   local columns = {}
   for i, pair in ipairs(pairs_) do columns[i] = pair[which] end
@@ -72,9 +69,7 @@ local function load_some(relationship, objects, node, by_owner, execute)
       wanted[#wanted + 1] = values
     end
   end
-  for first = 1, #wanted, CHUNK do
-    local chunk = {}
-    for i = first, math.min(first + CHUNK - 1, #wanted) do chunk[#chunk + 1] = wanted[i] end
+  for chunk in stored.chunks(wanted) do
     for row in execute(stmt:where(stored.among(near, chunk))) do
       local values = {}
       for i = 1, #near do values[i] = row[i + 1] end
@@ -149,9 +144,7 @@ local function load_below(mapper, objects, node, execute)
   mapper:_each_below(function(below)
     local identities = waiting[below] or {}
     local stmt = select_.select(joined.entity_over(below, below.clause, node))
-    for first = 1, #identities, CHUNK do
-      local chunk = {}
-      for i = first, math.min(first + CHUNK - 1, #identities) do chunk[#chunk + 1] = identities[i] end
+    for chunk in stored.chunks(identities) do
       execute(stmt:where(stored.among(below.primary_key, chunk)))
     end
   end)

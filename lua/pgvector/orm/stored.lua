@@ -45,6 +45,23 @@ function stored.among(columns, sets)
   return columns[1]:in_(values)
 end
 
+-- So many sets of values go into one query.
+local CHUNK = 500
+
+--- Cuts sets of values into as many as one query takes: `for chunk in stored.chunks(sets)`.
+-- @tparam table sets sequence
+-- @treturn function iterator over sequences
+function stored.chunks(sets)
+  local first = 1 - CHUNK
+  return function()
+    first = first + CHUNK
+    if first > #sets then return nil end
+    local chunk = {}
+    for i = first, math.min(first + CHUNK - 1, #sets) do chunk[#chunk + 1] = sets[i] end
+    return chunk
+  end
+end
+
 ---- by the primary key --------------------------------------------------------------------
 
 --- The condition that picks one row by parameters.

@@ -120,8 +120,6 @@ end
 
 ---- what the database has ---------------------------------------------------------------
 
-local CHUNK = 500
-
 -- Is a former value not known? One that was set without being read, or one of
 -- what is to be deleted and has expired.
 local function is_unknown(pair, columns)
@@ -151,9 +149,7 @@ local function know(conn, mapper, columns, pairs_)
     end
   end
   local key = mapper.primary_key
-  for first = 1, #identities, CHUNK do
-    local wanted = {}
-    for i = first, math.min(first + CHUNK - 1, #identities) do wanted[#wanted + 1] = identities[i] end
+  for wanted in stored.chunks(identities) do
     local stmt = select_.select(compat.unpack(key)):add_columns(compat.unpack(columns)):select_from(mapper.clause)
     for _, row in ipairs(conn:execute(stmt:where(stored.among(key, wanted))):all()) do
       local state = by_key[mapper:_identity(row)]

@@ -86,6 +86,15 @@ local scope = {
   Transaction = class.strict(class.seal(Transaction)), Savepoint = class.strict(class.seal(Savepoint)),
 }
 
+--- Raises unless `fn` is a function.
+-- @tparam string where what was called with it
+-- @param fn
+function scope.check_function(where, fn)
+  if type(fn) ~= "function" then
+    errors.raise("ArgumentError", "%s: expected a function, got %s", where, type(fn))
+  end
+end
+
 --- Calls `fn(...)` inside a transaction or savepoint: commit on return, rollback
 -- and re-raise on an error.
 -- @param tx has commit, rollback and is_active

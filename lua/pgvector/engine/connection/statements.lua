@@ -9,6 +9,7 @@ local observe = require "pgvector.engine.observe"
 local options_of = require "pgvector.engine.options"
 local parameters = require "pgvector.engine.parameters"
 local pipelined = require "pgvector.engine.pipelined"
+local scope = require "pgvector.engine.connection.scope"
 local search_settings = require "pgvector.engine.settings"
 local statement = require "pgvector.engine.statement"
 local stream = require "pgvector.engine.stream"
@@ -96,9 +97,7 @@ end
 -- @return what fn returns
 -- @raise the first error of the server; the statements after it did not run
 function Connection:pipeline(fn)
-  if type(fn) ~= "function" then
-    errors.raise("ArgumentError", "pipeline: expected a function, got %s", type(fn))
-  end
+  scope.check_function("pipeline", fn)
   return pipelined.run(self, autobegin(self), fn)
 end
 

@@ -50,18 +50,12 @@ function Connection:_begin()
   observe.tell(self, "begin")
 end
 
-local function check_function(where, fn)
-  if fn ~= nil and type(fn) ~= "function" then
-    errors.raise("ArgumentError", "%s: expected a function, got %s", where, type(fn))
-  end
-end
-
 --- Begins a transaction explicitly.
 -- @tparam[opt] function fn called with the connection: COMMIT on return,
 --   ROLLBACK and re-raise on error; its results are passed through
 -- @treturn Transaction with commit, rollback, close; without fn
 function Connection:begin(fn)
-  check_function("begin", fn)
+  if fn ~= nil then scope.check_function("begin", fn) end
   self:_live_link()
   if self._begun then
     errors.raise("InvalidRequestError",
@@ -86,7 +80,7 @@ end
 -- @tparam[opt] function fn as with begin
 -- @treturn Savepoint with commit, rollback, close; without fn
 function Connection:begin_nested(fn)
-  check_function("begin_nested", fn)
+  if fn ~= nil then scope.check_function("begin_nested", fn) end
   self:_autobegin()
   if not self._begun then self:_begin() end
   self._succeeded = true
